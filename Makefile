@@ -1,0 +1,43 @@
+# Everything a newcomer needs: make demo, make test. PYTHON chooses the interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo test lint types unit clean
+
+help:
+	@echo "make install   .venv with the package and its tools"
+	@echo "make demo      the whole job on a generated data set, about 5 minutes on 2 cores"
+	@echo "make test      everything CI runs: ruff, mypy --strict, pytest"
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "swsss needs Python 3.11 or newer; set one with make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "Python's venv module is missing; on Debian or Ubuntu: sudo apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --config-settings editable_mode=strict --editable '.[dev,voc]'
+	@touch $@
+
+demo: install
+	$(BIN)/swsss-data demo demo/data
+	$(BIN)/swsss-train all --data demo/data --strong strong --recipe demo --out demo/run
+
+test: lint types unit
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+unit: install
+	$(BIN)/pytest
+
+clean:
+	rm -rf $(VENV) build demo runs

@@ -1,0 +1,1 @@
+"""Engines, the bulk labelling pipeline and the labelling server."""

@@ -1,0 +1,100 @@
+"""Model files of training: safetensors with everything needed to rebuild the net, and the authors' `.pth` files."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from swsss import __version__
+from swsss.data.classes import ClassTable
+from swsss.data.images import write_whole
+from swsss.data.transforms import MEAN, STD
+from swsss.errors import UserError
+from swsss.nets import DeepLabV3Plus, NetConfig
+from swsss.nets.authors import load_authors
+
+FORMAT = 1
+
+Task = Literal["conditioned", "plain"]
+"""Whether a net was trained to choose among candidates (stage 1) or among all classes (stage 2)."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained net and what must be known to use it.
+
+    Args:
+        net: In evaluation mode, float32, on the CPU.
+        classes: The class of every output channel.
+        task: "conditioned" or "plain".
+        role: hybridnet, pseudonet, final or baseline; "" when not known.
+        facts: Anything else worth keeping, JSON values.
+
+    """
+
+    net: DeepLabV3Plus
+    classes: ClassTable
+    task: Task
+    role: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint as safetensors, whole or not at all; equal checkpoints give equal bytes."""
+    header = {
+        "format": FORMAT,
+        "swsss": __version__,
+        "task": checkpoint.task,
+        "role": checkpoint.role,
+        "classes": checkpoint.classes.names,
+        "mean": MEAN,
+        "std": STD,
+        "net": checkpoint.net.config.model_copy(update={"weights": ""}).model_dump(mode="json"),
+        "facts": checkpoint.facts,
+    }
+    state = {key: value.detach().cpu().contiguous() for key, value in checkpoint.net.state_dict().items()}
+    write_whole(path, save(state, metadata={"swsss": json.dumps(header, sort_keys=True)}))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Load a checkpoint of ours (`.safetensors`) or the authors' state dict (`.pth`); nothing is unpickled.
+
+    Raises:
+        UserError: The file is missing, damaged, foreign, or of a newer format.
+
+    """
+    if not path.is_file():
+        raise UserError(f"There is no model file {path}.")
+    if path.suffix in {".pth", ".pt"}:
+        net, classes = load_authors(path)
+        return Checkpoint(net.eval(), classes, "conditioned")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is not a whole safetensors file ({error}).") from None
+    header = _header(path, metadata)
+    net = DeepLabV3Plus(NetConfig.model_validate(header["net"]), len(header["classes"]))
+    try:
+        net.load_state_dict(state)
+    except RuntimeError:
+        raise UserError(f"{path} is damaged: its weights do not fit the net it describes.") from None
+    return Checkpoint(net.eval(), ClassTable(tuple(header["classes"])), header["task"], header["role"], header["facts"])
+
+
+def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    try:
+        header: dict[str, Any] = json.loads(metadata["swsss"])
+        if header["format"] > FORMAT:
+            raise UserError(
+                f"{path} has format {header['format']}, newer than this swsss reads ({FORMAT}); upgrade swsss."
+            )
+        NetConfig.model_validate(header["net"])
+    except (KeyError, TypeError, json.JSONDecodeError, ValidationError):
+        raise UserError(f"{path} was not written by swsss: it carries no description of its net.") from None
+    return header

@@ -1,0 +1,183 @@
+"""The commands: parse, call one function, print."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def user_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn a user's mistake into one message and exit code 2."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from swsss.errors import UserError
+        from swsss.training.loop import Interrupted
+
+        try:
+            return command(*args, **kwargs)
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+        except Interrupted as stop:
+            click.echo(str(stop), err=True)
+            sys.exit(130)
+
+    return wrapped
+
+
+DATA = click.option("--data", required=True, type=click.Path(path_type=Path), help="Dataset directory or VOC tree.")
+DEVICE = click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), show_default=True)
+
+
+def training_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options all training commands share."""
+    options = [
+        DATA,
+        click.option(
+            "--out",
+            required=True,
+            type=click.Path(path_type=Path),
+            help="Folder of the run; the same command goes on there.",
+        ),
+        click.option(
+            "--strong",
+            default=None,
+            help="Split of the images whose masks may be used [default: every training image with a mask].",
+        ),
+        click.option(
+            "--train", "train_split", default=None, help="Split of training images [default: train, or all but val]."
+        ),
+        click.option("--val", default=None, help="Split to evaluate on [default: val, if there is one]."),
+        click.option(
+            "--recipe", default="small", show_default=True, help="Settings that ship with swsss: paper, small or demo."
+        ),
+        click.option(
+            "--config", type=click.Path(path_type=Path), help="TOML file with all settings, instead of a recipe."
+        ),
+        click.option(
+            "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting, e.g. stage1.lr=0.002."
+        ),
+        DEVICE,
+        click.option(
+            "--devices", default=1, show_default=True, type=click.IntRange(1), help="Processes, one a device."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group()
+@click.version_option(package_name="swsss")
+def train() -> None:
+    r"""Train from a few masks and many tags.
+
+    \b
+    A dataset directory holds
+      classes.txt   one class per line, background first
+      images/       all images
+      masks/        PNG masks of a handful of them, pixel = class id, 255 = ignore
+      tags.csv      image,labels
+    \b
+    The whole way, from there to a model that needs no tags:
+      swsss-train all --data DATA --out runs/first
+
+    Kill it whenever you like: the same command goes on where it was.
+    """
+
+
+def _command(stages: str, doc: str) -> None:
+    @train.command(name=stages, help=doc)
+    @training_options
+    @user_errors
+    def run(**options: Any) -> None:
+        from swsss.pipeline import Order, carry_out
+
+        table = carry_out(Order(stages=stages, **options))
+        if table is not None:
+            from rich.console import Console
+
+            Console().print(table)
+        if table is not None or stages == "all":
+            click.echo(f"Everything is in {options['out']}; open {options['out'] / 'report.html'}.")
+
+
+_command("all", "Both stages: HybridNet and PseudoNet, pseudo labels, final model, evaluation, report.")
+_command("stage1", "HybridNet and PseudoNet only (class-aware cross entropy, progressive cross training).")
+_command("stage2", "Pseudo labels from this run's stage 1, then the final model.")
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@DATA
+@click.option("--split", default="val", show_default=True, help="Split to evaluate on; its images need masks.")
+@click.option(
+    "--tags",
+    type=click.Choice(["given", "none", "both"]),
+    default="both",
+    show_default=True,
+    help="Mask by the tags or not.",
+)
+@click.option(
+    "--tta",
+    type=click.Choice(["none", "flip", "paper"]),
+    default="none",
+    show_default=True,
+    help="Test-time augmentation.",
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file as well.")
+@DEVICE
+@click.version_option(package_name="swsss")
+@user_errors
+def evaluate(model: Path, data: Path, split: str, tags: str, tta: Any, json_file: Path | None, device: str) -> None:
+    """Score MODEL (.safetensors of ours, or .pth of the paper's authors): per-class IoU, mIoU, pixel accuracy.
+
+    Figures with tags (tags=given) and without (tags=none) answer different questions; never compare one with the other.
+    """
+    from rich.console import Console
+
+    from swsss.pipeline import evaluate_model
+
+    result = evaluate_model(model, data, split, tags, tta, device)
+    Console().print(result.table)
+    if json_file is not None:
+        from swsss.data.images import write_whole
+
+        write_whole(json_file, json.dumps(result.values, indent=1).encode())
+
+
+@click.group()
+@click.version_option(package_name="swsss")
+def data() -> None:
+    """Get data: PASCAL VOC, or a generated demo set."""
+
+
+@data.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@user_errors
+def voc(folder: Path) -> None:
+    """PASCAL VOC 2012 + SBD with the paper's splits, in FOLDER; an existing VOCdevkit is used as it is."""
+    from swsss.data.voc import prepare_voc
+
+    for line in prepare_voc(folder):
+        click.echo(line)
+
+
+@data.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--seed", default=0, show_default=True)
+@user_errors
+def demo(folder: Path, seed: int) -> None:
+    """A generated dataset in FOLDER: look-alike classes that tags tell apart, 24 masks, hundreds of tags."""
+    from swsss.demo import write_demo
+
+    write_demo(folder, seed=seed)
+    click.echo(f"The demo data set is in {folder}.")

@@ -1,0 +1,190 @@
+"""Settings: one pydantic model, filled from a recipe or a TOML file and `--set key=value`, and stored with the run."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from swsss.data.transforms import AugmentConfig
+from swsss.errors import InputError, UserError
+from swsss.nets import NetConfig
+
+Tta = Literal["none", "flip", "paper"]
+Labeller = Literal["hybridnet", "pseudonet", "average"]
+PixelLoss = Literal["ce", "cce"]
+ZeroIoU = Literal["skip", "count"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Settings):
+    """Which images, and whose masks may be used."""
+
+    strong: str = Field(
+        "", description="split of images whose masks may be used; '' = every training image with a mask"
+    )
+    train: str = Field("", description="split of training images; '' = 'train' if there is one, else all but --val")
+    val: str = Field("", description="split to evaluate on; '' = 'val' if there is one, else none")
+
+
+class OptimizerConfig(_Settings):
+    """SGD with a polynomial schedule, and the size of a batch."""
+
+    steps: int = Field(ge=0)
+    batch: int = Field(ge=2, description="images a step, over all devices")
+    crop: int = Field(ge=32, description="side of the training crop in pixels")
+    lr: float = Field(gt=0)
+    head_lr_factor: float = Field(10.0, gt=0, description="learning rate of the classifier, times lr")
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(4e-5, ge=0)
+    power: float = Field(0.9, ge=0, description="lr falls as (1 - step / steps) ^ power")
+
+
+class Stage1Config(OptimizerConfig):
+    """Stage 1: HybridNet and PseudoNet trained with CCE and PCT."""
+
+    image_loss: float = Field(1.0, ge=0, description="weight of the image-level loss of HybridNet")
+    cross_loss: float = Field(1.0, ge=0, description="weight of HybridNet's PCT term")
+    exponent: float = Field(8.0, ge=0, description="exponent of the IoU in PCT's image weights")
+    decay: float = Field(0.99, ge=0, lt=1, description="what a step leaves of PCT's older pixel counts")
+    zero_iou: ZeroIoU = "count"
+    burn_in: int = Field(0, ge=0, description="steps before HybridNet's PCT term begins")
+    labelled: AugmentConfig = AugmentConfig()
+    unlabelled: AugmentConfig = AugmentConfig()
+    init_hybridnet: str = Field("", description="checkpoint to start HybridNet from")
+    init_pseudonet: str = Field("", description="checkpoint to start PseudoNet from")
+
+
+class SupervisedConfig(OptimizerConfig):
+    """One net trained on masks: stage 2 on pseudo labels, or the baseline on the pixel-labelled images alone."""
+
+    loss: PixelLoss = "ce"
+    augment: AugmentConfig = AugmentConfig()
+
+
+class LabelsConfig(_Settings):
+    """How pseudo labels are made from the stage-1 nets."""
+
+    labeller: Labeller = "hybridnet"
+    tta: Tta = "paper"
+    ignore_below: float = Field(0.0, ge=0, le=1, description="pixels less sure than this become 255 in stage 2")
+
+
+class RunConfig(_Settings):
+    """How a run is carried out; nothing here changes what is learned, except the precision."""
+
+    precision: Literal["auto", "32", "bf16", "16"] = Field(
+        "auto", description="auto = bf16 where the device computes it fast"
+    )
+    workers: int = Field(-1, ge=-1, description="loader processes a device; -1 = by the number of cores")
+    log_every: int = Field(20, ge=1, description="steps")
+    checkpoint_every: int = Field(200, ge=1, description="steps")
+    preview_every: int = Field(500, ge=1, description="steps")
+
+
+RESUMABLE_CHANGES = frozenset({"workers", "log_every", "checkpoint_every", "preview_every"})
+"""Fields of `RunConfig` that may differ when a run goes on, because they do not change what is learned."""
+
+
+class Config(_Settings):
+    """The resolved configuration of a run."""
+
+    seed: int = Field(0, ge=0)
+    data: DataConfig = DataConfig()
+    net: NetConfig
+    stage1: Stage1Config
+    labels: LabelsConfig = LabelsConfig()
+    stage2: SupervisedConfig
+    baseline: SupervisedConfig | None = Field(None, description="supervised-only net to compare with; absent = none")
+    eval_tta: Tta = "none"
+    run: RunConfig = RunConfig()
+
+    def to_toml(self) -> str:
+        """The configuration as TOML that `--config` reads back."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def recipe_names() -> list[str]:
+    """The recipes that ship with the package."""
+    return sorted(file.name.removesuffix(".toml") for file in _recipes().iterdir() if file.name.endswith(".toml"))
+
+
+def _recipes() -> Any:
+    return resources.files("swsss.recipes")
+
+
+def load_config(recipe: str = "small", file: Path | None = None, settings: Iterable[str] = ()) -> Config:
+    """Resolve a configuration.
+
+    Args:
+        recipe: Name of a shipped recipe; not used when `file` is given.
+        file: TOML file with a whole configuration.
+        settings: `key=value` changes with dotted keys (`stage1.lr=0.01`); values are TOML, or else plain text.
+
+    Raises:
+        UserError: There is no such recipe or file, or it is not TOML, or a setting is not `key=value`.
+        InputError: Keys are unknown or values out of range.
+
+    """
+    if file is None:
+        if recipe not in recipe_names():
+            raise UserError(f"There is no recipe '{recipe}' (there are: {', '.join(recipe_names())}).")
+        source, text = f"recipe {recipe}", (_recipes() / f"{recipe}.toml").read_text(encoding="utf-8")
+    else:
+        source, text = str(file), _read(file)
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{source} is not TOML: {error}.") from None
+    for setting in settings:
+        _set(values, setting)
+    return validate_config(values, source)
+
+
+def validate_config(values: Mapping[str, Any], source: str) -> Config:
+    """Turn plain values into a `Config`, or tell every wrong field at once."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise InputError(
+            [_sentence(source, item["loc"], item["msg"], item["type"]) for item in error.errors()]
+        ) from None
+
+
+def _sentence(source: str, location: tuple[int | str, ...], message: str, kind: str) -> str:
+    key = ".".join(str(part) for part in location)
+    if kind == "extra_forbidden":
+        return f"{source}: there is no setting '{key}'."
+    return f"{source}: setting '{key}': {message[0].lower()}{message[1:]}."
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} cannot be read: {error}.") from None
+
+
+def _set(values: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {setting}: write key=value, for example --set stage1.lr=0.002.")
+    *tables, last = key.strip().split(".")
+    for table in tables:
+        values = values.setdefault(table, {})
+        if not isinstance(values, dict):
+            raise UserError(f"--set {setting}: '{table}' is a value, not a table of settings.")
+    values[last] = _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

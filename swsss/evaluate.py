@@ -1,0 +1,101 @@
+"""Evaluation: confusion matrices and what is read off them, never without the tags regime."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from swsss.data.classes import IGNORE, ClassTable
+from swsss.data.dataset import Sample
+from swsss.data.loader import read_sample
+from swsss.predict import Predictor, ahead
+
+Regime = Literal["given", "none"]
+"""Whether the prediction was masked by the image's tags."""
+
+REGIMES: tuple[Regime, Regime] = ("given", "none")
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Scores of one model under one tags regime.
+
+    Args:
+        tags: The regime.
+        confusion: int64 [C, C] pixel counts, rows = truth, columns = prediction.
+        images: Number of images.
+
+    """
+
+    tags: Regime
+    confusion: npt.NDArray[np.int64]
+    images: int
+
+    @property
+    def per_class(self) -> list[float | None]:
+        """IoU of each class in 0..1; None for a class that is in neither truth nor prediction."""
+        hit = np.diag(self.confusion)
+        union = self.confusion.sum(0) + self.confusion.sum(1) - hit
+        return [float(h / u) if u else None for h, u in zip(hit, union, strict=True)]
+
+    @property
+    def miou(self) -> float:
+        """Mean IoU over the classes that occur, 0..1."""
+        present = [iou for iou in self.per_class if iou is not None]
+        return sum(present) / max(len(present), 1)
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """Share of the pixels that are right, 0..1."""
+        return float(np.trace(self.confusion) / max(self.confusion.sum(), 1))
+
+    def to_json(self, classes: ClassTable) -> dict[str, Any]:
+        """JSON values, IoU and accuracy in 0..1."""
+        return {
+            "tags": self.tags,
+            "images": self.images,
+            "miou": self.miou,
+            "pixel_accuracy": self.pixel_accuracy,
+            "iou": dict(zip(classes.names, self.per_class, strict=True)),
+        }
+
+
+def confusion_matrix(truth: Tensor, predicted: Tensor, num_classes: int) -> Tensor:
+    """int64 [C, C] counts over the pixels whose truth is not 255."""
+    valid = truth != IGNORE
+    pairs = truth[valid].long() * num_classes + predicted[valid].long()
+    return torch.bincount(pairs, minlength=num_classes**2).view(num_classes, num_classes)
+
+
+def evaluate(
+    predictor: Predictor,
+    samples: Sequence[Sample],
+    classes: ClassTable,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[Regime, Metrics]:
+    """Score a predictor on pixel-labelled samples, with and without tags, from one prediction each.
+
+    Args:
+        predictor: Its nets know exactly `classes`.
+        samples: Each with a mask and with tags.
+        classes: Classes of the nets and masks.
+        progress: Called with images done and in all.
+
+    """
+    device = predictor.device
+    totals = {regime: torch.zeros(len(classes), len(classes), dtype=torch.int64, device=device) for regime in REGIMES}
+    for done, (sample, (image, mask)) in enumerate(zip(samples, ahead(read_sample, samples), strict=True), 1):
+        scores, _ = predictor.scores(image, None)
+        truth = torch.from_numpy(mask).to(device)
+        excluded = torch.ones(len(classes), dtype=torch.bool, device=device)
+        excluded[[0, *(sample.tags or ())]] = False
+        totals["none"] += confusion_matrix(truth, scores.argmax(0), len(classes))
+        given = scores.masked_fill(excluded[:, None, None], -torch.inf).argmax(0)
+        totals["given"] += confusion_matrix(truth, given, len(classes))
+        progress(done, len(samples))
+    return {regime: Metrics(regime, total.cpu().numpy(), len(samples)) for regime, total in totals.items()}

@@ -1,0 +1,204 @@
+"""torchvision classification nets as dilated feature extractors."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torchvision.models as tv
+from torch import Tensor, nn
+
+from swsss.errors import UserError
+
+
+class Backbone(nn.Module):
+    """A classification net cut into five stages.
+
+    Args:
+        stem: Image to stride 4 or less.
+        stages: The rest in order; the first one ends at stride 4.
+        low_channels: Channels after the first stage, at stride 4.
+        high_channels: Channels after the last stage.
+
+    """
+
+    def __init__(self, stem: nn.Module, stages: list[nn.Module], low_channels: int, high_channels: int) -> None:
+        super().__init__()
+        self.stem = stem
+        self.stages = nn.ModuleList(stages)
+        self.low_channels = low_channels
+        self.high_channels = high_channels
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Float [N, 3, H, W] to features at stride 4 and features at the output stride."""
+        low = self.stages[0](self.stem(image))
+        high = low
+        for stage in self.stages[1:]:
+            high = stage(high)
+        return low, high
+
+
+def _resnet(net: tv.ResNet, weights: dict[str, Tensor] | None, deep_stem: bool) -> Backbone:
+    if deep_stem:
+        net.conv1, net.bn1 = _deep_stem(), nn.BatchNorm2d(128)
+        first = net.layer1[0]
+        old = first.downsample[0] if first.downsample else None
+        if old is None:
+            raise UserError("The deep stem goes with resnet50 and resnet101 only; set net.deep_stem = false.")
+        first.conv1 = nn.Conv2d(128, first.conv1.out_channels, 1, bias=False)
+        first.downsample[0] = nn.Conv2d(128, old.out_channels, 1, bias=False)
+    _load_weights(net, weights, prefix_dropped="fc.")
+    low = net.layer1[-1]
+    low_channels = (low.conv3 if hasattr(low, "conv3") else low.conv2).out_channels
+    stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
+    return Backbone(stem, [net.layer1, net.layer2, net.layer3, net.layer4], low_channels, net.fc.in_features)
+
+
+def _deep_stem() -> nn.Sequential:
+    """Three 3×3 convolutions in place of the 7×7 one (He et al., Bag of Tricks, 2019: ResNet-C)."""
+
+    def conv(inputs: int, outputs: int, stride: int) -> nn.Conv2d:
+        return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+
+    return nn.Sequential(
+        conv(3, 64, 2),
+        nn.BatchNorm2d(64),
+        nn.ReLU(True),
+        conv(64, 64, 1),
+        nn.BatchNorm2d(64),
+        nn.ReLU(True),
+        conv(64, 128, 1),
+    )
+
+
+def _mobilenet_v2(net: tv.MobileNetV2, weights: dict[str, Tensor] | None, deep_stem: bool) -> Backbone:
+    _no_deep_stem(deep_stem)
+    _load_weights(net, weights, prefix_dropped="classifier.")
+    # The last 1×1 convolution (to 1280 channels) serves classification only.
+    blocks = net.features
+    return Backbone(blocks[0:2], [blocks[2:4], blocks[4:7], blocks[7:14], blocks[14:18]], 24, 320)
+
+
+def _mobilenet_v3(net: tv.MobileNetV3, weights: dict[str, Tensor] | None, deep_stem: bool) -> Backbone:
+    _no_deep_stem(deep_stem)
+    _load_weights(net, weights, prefix_dropped="classifier.")
+    blocks = net.features
+    return Backbone(blocks[0:2], [blocks[2:4], blocks[4:7], blocks[7:13], blocks[13:17]], 24, 960)
+
+
+def _no_deep_stem(deep_stem: bool) -> None:
+    if deep_stem:
+        raise UserError("The deep stem goes with resnet50 and resnet101 only; set net.deep_stem = false.")
+
+
+_BUILDERS: dict[str, Callable[..., Backbone]] = {
+    "resnet18": _resnet,
+    "resnet34": _resnet,
+    "resnet50": _resnet,
+    "resnet101": _resnet,
+    "mobilenet_v2": _mobilenet_v2,
+    "mobilenet_v3_large": _mobilenet_v3,
+}
+
+BACKBONES = tuple(_BUILDERS)
+
+
+def build_backbone(name: str, output_stride: int, *, deep_stem: bool, weights: str) -> Backbone:
+    """Build a dilated backbone.
+
+    Args:
+        name: One of `BACKBONES`.
+        output_stride: 8 or 16: input pixels per feature pixel of the last stage.
+        deep_stem: Use the 3×3 stem (resnet50 and resnet101 only).
+        weights: "" for random, a torchvision weights name ("IMAGENET1K_V2", "DEFAULT"), or a file with a state dict.
+
+    Raises:
+        UserError: The weights cannot be had or do not fit.
+
+    """
+    net = tv.get_model(name, weights=None)
+    state = read_weights(name, weights) if weights else None
+    backbone = _BUILDERS[name](net, state, deep_stem)
+    stages = list(backbone.stages)
+    if output_stride == 8:
+        _dilate(stages[-2], before=1, after=2)
+        _dilate(stages[-1], before=2, after=4)
+    else:
+        _dilate(stages[-1], before=1, after=2)
+    return backbone
+
+
+def _dilate(stage: nn.Module, before: int, after: int) -> None:
+    """Trade the stride of a stage for dilation, as torchvision does for bottlenecks."""
+    rate = before
+    for conv in stage.modules():
+        if not isinstance(conv, nn.Conv2d):
+            continue
+        strided = conv.stride == (2, 2)
+        if strided:
+            conv.stride = (1, 1)
+        if conv.kernel_size[0] > 1:
+            rate = before if strided else after
+            conv.dilation = (rate, rate)
+            conv.padding = (conv.kernel_size[0] // 2 * rate,) * 2
+
+
+def read_weights(name: str, weights: str) -> dict[str, Tensor]:
+    """Backbone weights as a state dict, from a local file or from torchvision by name.
+
+    Raises:
+        UserError: No such file or name, no network, or the file holds no state dict.
+
+    """
+    path = Path(weights).expanduser()
+    if path.is_file():
+        return read_state_dict(path)
+    try:
+        named = tv.get_model_weights(name)
+        return dict(named[weights].get_state_dict(progress=False, check_hash=True))
+    except KeyError:
+        names = ", ".join(weight.name for weight in tv.get_model_weights(name))
+        raise UserError(
+            f"net.weights = '{weights}' is neither a file nor weights of {name} (there are: {names})."
+        ) from None
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"The weights {weights} of {name} cannot be downloaded ({error}); "
+            "give a local file with --set net.weights=FILE, or train from scratch with --set net.weights=''."
+        ) from None
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read a `.pth` state dict without unpickling anything but tensors.
+
+    Raises:
+        UserError: The file is not a state dict of tensors.
+
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises half a dozen kinds, and each means the same to the user
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path} cannot be loaded as weights only ({first}).") from None
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"{path} holds no state dict (a mapping of names to tensors).")
+    return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def _load_weights(net: nn.Module, weights: dict[str, Tensor] | None, prefix_dropped: str) -> None:
+    if weights is None:
+        return
+    wanted = net.state_dict()
+    fitting = {key: value for key, value in weights.items() if key in wanted and value.shape == wanted[key].shape}
+    missing = [
+        key
+        for key in wanted
+        if key not in fitting and not key.startswith(prefix_dropped) and not key.endswith("num_batches_tracked")
+    ]
+    if missing:
+        raise UserError(
+            f"The backbone weights do not fit this net: {len(missing)} of {len(wanted)} tensors are missing or of "
+            f"another shape (first: {missing[0]}); check net.backbone and net.deep_stem."
+        )
+    net.load_state_dict(fitting, strict=False)

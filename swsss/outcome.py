@@ -1,0 +1,140 @@
+"""The end of a run: every model scored, one table, `results.json` and `report.html`."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from swsss import __version__
+from swsss.checkpoint import load_checkpoint
+from swsss.data.classes import ClassTable
+from swsss.data.images import write_whole
+from swsss.data.loader import read_sample
+from swsss.evaluate import Metrics, Regime, evaluate
+from swsss.predict import Predictor
+from swsss.report import Curve, Picture, Row, read_curve, write_report
+from swsss.run import Run
+from swsss.training.log import Bar
+
+TITLES = {"baseline": "supervised only", "hybridnet": "HybridNet", "pseudonet": "PseudoNet", "final": "final model"}
+"""Roles in the order of the table."""
+
+SHOWN = 8
+"""Pictures in the report."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One line of the table."""
+
+    name: str
+    metrics: Metrics
+
+
+def score_run(run: Run) -> list[Scored]:
+    """Score every model of the run on its val images, with and without tags."""
+    scored = []
+    for role, title in TITLES.items():
+        if run.path(role).is_file() and run.inputs.val:
+            with Bar(f"evaluating {title}", len(run.inputs.val)) as bar:
+                found = evaluate(_predictor(run, role), run.inputs.val, run.inputs.classes, progress=bar.counted)
+            scored += [Scored(title, metrics) for metrics in found.values()]
+    return scored
+
+
+def _predictor(run: Run, role: str) -> Predictor:
+    # In float32 whatever the training precision was, so that a number can be repeated elsewhere.
+    return Predictor([run.placed(load_checkpoint(run.path(role)).net)], run.fabric.device, tta=run.config.eval_tta)
+
+
+def finish(run: Run, facts: Mapping[str, str]) -> Table | None:
+    """Score, write `results.json` and `report.html`, and return the table to print; None without val images."""
+    scored = score_run(run)
+    seconds_file = run.folder / "seconds.json"
+    seconds = json.loads(seconds_file.read_text(encoding="utf-8")) if seconds_file.is_file() else {}
+    results = {
+        "tta": run.config.eval_tta,
+        "seconds": seconds,
+        "models": [{"model": item.name, **item.metrics.to_json(run.inputs.classes)} for item in scored],
+    }
+    write_whole(run.folder / "results.json", json.dumps(results, indent=1).encode())
+    spent = {f"seconds of {stage}": str(value) for stage, value in seconds.items()}
+    write_report(
+        run.folder / "report.html",
+        title=f"swsss run {run.folder.name}",
+        classes=run.inputs.classes,
+        rows=[_row(item) for item in scored],
+        pictures=_pictures(run),
+        curves=_curves(run.folder),
+        facts={**facts, **spent, "evaluation TTA": run.config.eval_tta, "swsss": __version__},
+    )
+    return metrics_table(scored, run.inputs.classes) if scored else None
+
+
+def _row(item: Scored) -> Row:
+    metrics = item.metrics
+    return Row(item.name, metrics.tags, metrics.miou, metrics.pixel_accuracy, tuple(metrics.per_class))
+
+
+def metrics_table(scored: Sequence[Scored], classes: ClassTable) -> Table:
+    """The scores in percent, every line with its tags regime."""
+    table = Table(title="IoU in percent", title_justify="left")
+    table.add_column("model")
+    table.add_column("tags", no_wrap=True)
+    for heading in ("mIoU", "pixel acc."):
+        table.add_column(heading, justify="right")
+    shown = classes.names if len(classes) <= 8 else ()
+    for name in shown:
+        table.add_column(name, justify="right")
+    for item in scored:
+        metrics = item.metrics
+        numbers = [metrics.miou, metrics.pixel_accuracy, *(metrics.per_class if shown else ())]
+        table.add_row(item.name, f"tags={metrics.tags}", *(percent(number) for number in numbers))
+    return table
+
+
+def class_table(metrics: Iterable[Metrics], classes: ClassTable) -> Table:
+    """IoU of every class in percent, one column a tags regime."""
+    regimes = list(metrics)
+    table = Table(title="IoU in percent", title_justify="left")
+    table.add_column("class")
+    for item in regimes:
+        table.add_column(f"tags={item.tags}", justify="right")
+    for index, name in enumerate(classes.names):
+        table.add_row(name, *(percent(item.per_class[index]) for item in regimes))
+    table.add_section()
+    table.add_row("mIoU", *(percent(item.miou) for item in regimes))
+    table.add_row("pixel accuracy", *(percent(item.pixel_accuracy) for item in regimes))
+    return table
+
+
+def percent(value: float | None) -> str:
+    """A share as percent with one decimal; a dash for None."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _curves(folder: Path) -> list[Curve]:
+    columns = {
+        "baseline": ["loss"],
+        "stage1": ["hybridnet_cce", "pseudonet_cce", "image_level", "pct", "pct_iou"],
+        "stage2": ["loss"],
+    }
+    logs = {stage: folder / stage / "log.csv" for stage in columns}
+    return [read_curve(stage, path, columns[stage]) for stage, path in logs.items() if path.is_file()]
+
+
+def _pictures(run: Run) -> list[Picture]:
+    """The first val images under every model: with tags for the stage-1 nets, without for the others."""
+    predictors = {role: _predictor(run, role) for role in TITLES if run.path(role).is_file()}
+    pictures = []
+    for sample in run.inputs.val[:SHOWN]:
+        image, mask = read_sample(sample)
+        labels = {}
+        for role, predictor in predictors.items():
+            regime: Regime = "given" if role in {"hybridnet", "pseudonet"} else "none"
+            tags = sample.tags if regime == "given" else None
+            labels[f"{TITLES[role]}, tags={regime}"] = predictor.mask(image, tags)
+        pictures.append(Picture(sample.stem, image, mask, labels))
+    return pictures

@@ -1,0 +1,161 @@
+"""The commands' work: from options to a finished run, from a model file to its scores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from rich.table import Table
+
+from swsss.checkpoint import load_checkpoint
+from swsss.config import Config, Tta, load_config
+from swsss.data.dataset import open_dataset
+from swsss.data.inputs import Inputs, prepare, prepare_evaluation
+from swsss.errors import UserError
+from swsss.evaluate import evaluate
+from swsss.outcome import class_table, finish
+from swsss.predict import Predictor
+from swsss.run import Run, begin_run, run_baseline, run_labels, run_stage1, run_stage2
+from swsss.training.distributed import make_fabric
+from swsss.training.log import Bar, console
+
+
+@dataclass(frozen=True)
+class Order:
+    """What `swsss-train` was told; see its `--help`."""
+
+    stages: str
+    data: Path
+    out: Path
+    strong: str | None = None
+    train_split: str | None = None
+    val: str | None = None
+    recipe: str = "small"
+    config: Path | None = None
+    settings: Sequence[str] = ()
+    device: str = "auto"
+    devices: int = 1
+
+    def resolve(self) -> Config:
+        """The configuration: recipe or file, then --set, then the splits."""
+        splits = {"data.strong": self.strong, "data.train": self.train_split, "data.val": self.val}
+        chosen = [f"{key}={value!r}" for key, value in splits.items() if value is not None]
+        return load_config(self.recipe, self.config, [*self.settings, *chosen])
+
+
+def carry_out(order: Order) -> Table | None:
+    """Run the stages of an order; what is done already is not done again.
+
+    Returns:
+        The table of scores, on the first process, when there are val images.
+
+    Raises:
+        UserError: Something is wrong with the settings, the inputs or the run folder; nothing was started.
+        Interrupted: Stopped by the user; the state is saved.
+
+    """
+    config = order.resolve()
+    fabric, precision = make_fabric(order.device, order.devices, config.run.precision)
+    inputs = _first_process(fabric, order, config)
+    run = Run(order.out, config, inputs, fabric, precision)
+    if order.stages == "all":
+        run_baseline(run)
+    if order.stages in {"all", "stage1"}:
+        run_stage1(run)
+    if order.stages in {"all", "stage2"}:
+        run_labels(run)
+        run_stage2(run, run.labels)
+    if not fabric.is_global_zero:
+        return None
+    return finish(run, _facts(order, run))
+
+
+def _first_process(fabric: Fabric, order: Order, config: Config) -> Inputs:
+    """Check the inputs once, on the first process, and give all the others the result, or the error."""
+    outcome: Any = None
+    if fabric.is_global_zero:
+        try:
+            outcome = _begin(order, config)
+        except UserError as error:
+            outcome = error
+    outcome = fabric.broadcast(outcome)
+    if isinstance(outcome, UserError):
+        if fabric.is_global_zero:
+            raise outcome
+        raise SystemExit(2)
+    return outcome  # type: ignore[no-any-return]
+
+
+def _begin(order: Order, config: Config) -> Inputs:
+    dataset = open_dataset(order.data)
+    with Bar("checking inputs", len(dataset.samples)) as bar:
+        inputs = prepare(dataset, config.data, bar.counted)
+    for warning in inputs.warnings:
+        console.print(f"warning: {warning}", highlight=False, markup=False)
+    begin_run(order.out, config, inputs, order.data)
+    console.print(config.to_toml(), highlight=False, markup=False)
+    console.print(
+        f"{len(inputs.train)} training images, {len(inputs.strong)} of them with a mask; {len(inputs.val)} val images.",
+        highlight=False,
+    )
+    return inputs
+
+
+def _facts(order: Order, run: Run) -> dict[str, str]:
+    return {
+        "data": order.data.name,
+        "recipe": str(order.config or order.recipe),
+        "training images": str(len(run.inputs.train)),
+        "with a mask": str(len(run.inputs.strong)),
+        "val images": str(len(run.inputs.val)),
+        "net": run.config.net.backbone,
+        "precision": run.precision,
+        "device": torch.cuda.get_device_name() if run.fabric.device.type == "cuda" else "cpu",
+    }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a model, to print and to store."""
+
+    table: Table
+    values: dict[str, Any]
+
+
+def evaluate_model(model: Path, data: Path, split: str, tags: str, tta: Tta, device: str) -> Evaluation:
+    """Score a model file on a split.
+
+    Args:
+        model: Checkpoint of ours or of the authors.
+        data: Dataset directory or VOC tree.
+        split: Its images need masks.
+        tags: "given", "none" or "both".
+        tta: Test-time augmentation.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        UserError: The model or the data is not what it should be.
+
+    """
+    checkpoint = load_checkpoint(model)
+    dataset = open_dataset(data)
+    if checkpoint.classes != dataset.classes:
+        theirs, ours = ", ".join(checkpoint.classes.names), ", ".join(dataset.classes.names)
+        raise UserError(f"{model} knows the classes {theirs}; {data} has {ours}.")
+    inputs = prepare_evaluation(dataset, split)
+    place = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+    if device == "cuda" and place.type == "cpu":
+        raise UserError("There is no CUDA device here; use --device cpu.")
+    net = checkpoint.net.to(place).to(memory_format=torch.channels_last)
+    with Bar("evaluating", len(inputs.val)) as bar:
+        found = evaluate(Predictor([net], place, tta=tta), inputs.val, inputs.classes, progress=bar.counted)
+    chosen = [metrics for regime, metrics in found.items() if tags in {regime, "both"}]
+    values = {
+        "model": model.name,
+        "split": split,
+        "tta": tta,
+        "scores": [one.to_json(inputs.classes) for one in chosen],
+    }
+    return Evaluation(class_table(chosen, inputs.classes), values)

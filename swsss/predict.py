@@ -1,0 +1,132 @@
+"""Prediction: test-time augmentation, masking by the tags, masks in the stored pixel grid."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from swsss.candidates import candidate_scores
+from swsss.config import Tta
+from swsss.data.images import Pixels
+from swsss.data.transforms import normalise
+from swsss.nets import DeepLabV3Plus
+
+# Scales of the paper's test-time augmentation (the authors' TEST_MULTISCALE), each with its mirror image.
+SCALES: dict[Tta, tuple[float, ...]] = {"none": (1.0,), "flip": (1.0,), "paper": (0.5, 0.75, 1.0, 1.25, 1.5)}
+
+
+def predict_scores(nets: Sequence[nn.Module], images: Tensor, candidates: Tensor, tta: Tta = "none") -> Tensor:
+    """Candidate logits at image size, averaged over nets, scales and flips.
+
+    Args:
+        nets: Nets with `forward` as `DeepLabV3Plus`; several are averaged.
+        images: uint8 [N, 3, H, W] RGB, upright.
+        candidates: int64 [N, K] class ids, -1 for an empty slot.
+        tta: "none", "flip", or "paper" (five scales, each with its flip).
+
+    Returns:
+        float32 [N, K, H, W].
+
+    """
+    size = (images.shape[2], images.shape[3])
+    normal = normalise(images)
+    total = torch.zeros(1, device=images.device)
+    views = [(scale, flip) for scale in SCALES[tta] for flip in ((False,) if tta == "none" else (False, True))]
+    for scale, flip in views:
+        view = _view(normal, scale, flip)
+        for net in nets:
+            scores = candidate_scores(net(view), candidates, size)
+            total = total + (scores.flip(3) if flip else scores)
+    return total / (len(views) * len(nets))
+
+
+def _view(images: Tensor, scale: float, flip: bool) -> Tensor:
+    if scale != 1.0:
+        size = [max(1, round(side * scale)) for side in images.shape[2:]]
+        images = F.interpolate(images, size=size, mode="bicubic", align_corners=False)
+    return images.flip(3) if flip else images
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Nets and how they are asked.
+
+    Args:
+        nets: One, or several to average.
+        device: Where they are.
+        precision: "32", "bf16" or "16".
+        tta: Test-time augmentation.
+
+    """
+
+    nets: Sequence[DeepLabV3Plus]
+    device: torch.device
+    precision: str = "32"
+    tta: Tta = "none"
+
+    def scores(self, image: Pixels, tags: frozenset[int] | None) -> tuple[Tensor, Tensor]:
+        """Score one upright image.
+
+        Args:
+            image: uint8 RGB [H, W, 3].
+            tags: Foreground ids, background being a candidate anyway; None makes every class a candidate.
+
+        Returns:
+            float32 [K, H, W] logits of the candidates, and int64 [K] their class ids.
+
+        """
+        num_classes = self.nets[0].num_classes
+        wanted = range(num_classes) if tags is None else sorted({0, *tags})
+        candidates = torch.tensor([list(wanted)], device=self.device)
+        pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None]
+        # eval() every time: during training the same nets are asked for previews.
+        for net in self.nets:
+            net.eval()
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            return predict_scores(self.nets, pixels, candidates, self.tta)[0], candidates[0]
+
+    def mask(self, image: Pixels, tags: frozenset[int] | None) -> Pixels:
+        """The most likely candidate of every pixel: uint8 [H, W] class ids; see `scores`."""
+        scores, candidates = self.scores(image, tags)
+        return candidates[scores.argmax(0)].to(torch.uint8).cpu().numpy()
+
+
+def all_classes(count: int, num_classes: int, device: torch.device | None = None) -> Tensor:
+    """Every class a candidate: int64 [count, C]."""
+    return torch.arange(num_classes, device=device).expand(count, -1)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """The autocast context of a precision ("32", "bf16" or "16")."""
+    if precision == "32":
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16 if precision == "bf16" else torch.float16)
+
+
+def fast_precision(device: torch.device) -> str:
+    """The precision "auto" stands for: bf16 where the device computes it fast, else 32."""
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "16"
+    # Without these instructions oneDNN emulates bfloat16, slower than float32.
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "32"
+
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+def ahead(function: Callable[[In], Out], items: Iterable[In], threads: int = 2, depth: int = 8) -> Iterator[Out]:
+    """`map` that computes at most `depth` results ahead in threads, in order."""
+    iterator = iter(items)
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: list[Future[Out]] = [pool.submit(function, item) for item in islice(iterator, depth)]
+        while waiting:
+            result = waiting.pop(0).result()
+            waiting.extend(pool.submit(function, item) for item in islice(iterator, 1))
+            yield result

@@ -1,0 +1,1 @@
+"""Hyper-parameter sets that ship with the package, one TOML file each."""

@@ -1,0 +1,223 @@
+"""A run: the folder that holds all one training leaves, and the stages that fill it, each skipped when it is done."""
+
+import json
+import time
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from swsss import __version__
+from swsss.checkpoint import Checkpoint, Task, load_checkpoint, save_checkpoint
+from swsss.config import RESUMABLE_CHANGES, Config, SupervisedConfig
+from swsss.data.dataset import Sample
+from swsss.data.images import write_whole
+from swsss.data.inputs import Inputs
+from swsss.data.loader import Stream, seed_of
+from swsss.data.transforms import Augment
+from swsss.errors import UserError
+from swsss.nets import DeepLabV3Plus, build_net
+from swsss.predict import Predictor
+from swsss.pseudo_labels import Labeller, begin_labels, pseudo_labelled, source_of, write_labels
+from swsss.training.log import Bar
+from swsss.training.loop import Loop, train
+from swsss.training.previews import Previews
+from swsss.training.tasks import CrossTraining, Supervised
+from swsss.training.tasks import Task as TrainingTask
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run.
+
+    Args:
+        folder: Where everything goes.
+        config: Resolved configuration.
+        inputs: Checked inputs.
+        fabric: Launched.
+        precision: "32", "bf16" or "16".
+
+    """
+
+    folder: Path
+    config: Config
+    inputs: Inputs
+    fabric: Fabric
+    precision: str
+
+    def path(self, role: str) -> Path:
+        """The checkpoint of a role: hybridnet, pseudonet, final or baseline."""
+        return self.folder / f"{role}.safetensors"
+
+    def placed(self, net: DeepLabV3Plus) -> DeepLabV3Plus:
+        """A net on the run's device, in the layout it computes fastest in."""
+        return net.to(self.fabric.device).to(memory_format=torch.channels_last)
+
+    @property
+    def labels(self) -> Path:
+        """The folder of the pseudo labels."""
+        return self.folder / "labels"
+
+
+def begin_run(folder: Path, config: Config, inputs: Inputs, data: Path) -> None:
+    """Store the configuration, or see that the run in `folder` has the same.
+
+    Raises:
+        UserError: The folder holds a run with other settings or other data, or something that is no run.
+
+    """
+    stored = folder / "config.toml"
+    about = folder / "run.json"
+    if not stored.is_file():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise UserError(f"{folder} is not empty and holds no run; choose another --out.")
+        facts = {"swsss": __version__, "torch": torch.__version__, "data": str(data), "inputs": inputs.fingerprint()}
+        write_whole(about, json.dumps(facts, indent=1).encode())
+        write_whole(stored, config.to_toml().encode())
+        return
+    _same_config(stored, config)
+    if json.loads(about.read_text(encoding="utf-8"))["inputs"] != inputs.fingerprint():
+        raise UserError(
+            f"The images, masks or tags have changed since the run in {folder} began; choose another --out."
+        )
+
+
+def _same_config(stored: Path, config: Config) -> None:
+    before = _flat(tomllib.loads(stored.read_text(encoding="utf-8")))
+    now = _flat(tomllib.loads(config.to_toml()))
+    free = {f"run.{name}" for name in RESUMABLE_CHANGES}
+    changed = [key for key in sorted({*before, *now} - free) if before.get(key) != now.get(key)]
+    if changed:
+        told = "; ".join(f"{key} was {before.get(key, 'absent')}, is {now.get(key, 'absent')}" for key in changed[:5])
+        raise UserError(
+            f"{stored.parent} holds a run with other settings ({told}); choose another --out or the same settings."
+        )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def run_stage1(run: Run) -> None:
+    """Train HybridNet and PseudoNet."""
+    roles = ("hybridnet", "pseudonet")
+    if all(run.path(role).is_file() for role in roles):
+        return
+    config = run.config.stage1
+    starts = (config.init_hybridnet, config.init_pseudonet)
+    hybrid, pseudo = (_net(run, number, start) for number, start in enumerate(starts))
+    task = CrossTraining(hybrid, pseudo, config, run.fabric)
+    half = _per_process(run, config.batch // 2, "stage1.batch / 2")
+    if config.batch % 2:
+        raise UserError("stage1.batch must be even: half of it is pixel-labelled.")
+    streams = [
+        Stream(run.inputs.strong, Augment(config.labelled, config.crop), half),
+        Stream(run.inputs.train, Augment(config.unlabelled, config.crop), half),
+    ]
+    _train(run, "stage1", task, streams, "conditioned")
+
+
+def run_labels(run: Run) -> None:
+    """Write the pseudo labels of every tagged training image that is not pixel-labelled."""
+    labeller = stage1_labeller(run)
+    if run.fabric.is_global_zero:
+        begin_labels(run.labels, labeller)
+    run.fabric.barrier()
+    rank, world = run.fabric.global_rank, run.fabric.world_size
+    samples = [sample for sample in run.inputs.train if not sample.mask]
+    with Bar("pseudo labels", len(samples[rank::world])) as bar:
+        write_labels(labeller, samples, run.labels, rank=rank, world=world, progress=bar.counted)
+    run.fabric.barrier()
+
+
+def stage1_labeller(run: Run) -> Labeller:
+    """The labeller `labels.labeller` names.
+
+    Raises:
+        UserError: Stage 1 has not been trained in this run.
+
+    """
+    name = run.config.labels.labeller
+    roles = ("hybridnet", "pseudonet") if name == "average" else (name,)
+    paths = [run.path(role) for role in roles]
+    for path in paths:
+        if not path.is_file():
+            raise UserError(
+                f"{path} is not there; train stage 1 first (swsss-train stage1 or all, with the same --out)."
+            )
+    nets = [run.placed(load_checkpoint(path).net) for path in paths]
+    settings = run.config.labels
+    predictor = Predictor(nets, run.fabric.device, run.precision, settings.tta)
+    return Labeller(predictor, settings.ignore_below, source_of(paths, settings))
+
+
+def run_stage2(run: Run, labels: Path) -> None:
+    """Train the final net on pseudo labels (and the true masks there are)."""
+    samples = pseudo_labelled(run.inputs.train, labels)
+    missing = [sample.mask for sample in samples if not sample.mask or not sample.mask.is_file()]
+    if missing:
+        raise UserError(f"{len(missing)} training images have no pseudo label (first: {missing[0]}).")
+    _supervised(run, "stage2", "final", run.config.stage2, samples)
+
+
+def run_baseline(run: Run) -> None:
+    """Train the supervised-only net on the pixel-labelled images, to compare with."""
+    if run.config.baseline is not None:
+        _supervised(run, "baseline", "baseline", run.config.baseline, run.inputs.strong)
+
+
+def _supervised(run: Run, stage: str, role: str, config: SupervisedConfig, samples: Sequence[Sample]) -> None:
+    if run.path(role).is_file():
+        return
+    task = Supervised(_net(run, 2), role, config.loss, run.fabric)
+    per_step = _per_process(run, config.batch, f"{stage}.batch")
+    streams = [Stream(samples, Augment(config.augment, config.crop), per_step)]
+    _train(run, stage, task, streams, "conditioned" if config.loss == "cce" else "plain")
+
+
+def _train(run: Run, stage: str, task: TrainingTask, streams: Sequence[Stream], kind: Task) -> None:
+    config = getattr(run.config, stage)
+    folder = run.folder / stage
+    previews = Previews(task.nets, run.inputs, folder, run.fabric.device, run.precision, masked=kind == "conditioned")
+    seed = seed_of(run.config.seed, len(stage), len(streams))
+    loop = Loop(stage, folder, config, run.config.run, seed, len(run.inputs.classes), previews.write)
+    began = time.monotonic()
+    train(run.fabric, task, streams, loop)
+    if run.fabric.is_global_zero:
+        for role, net in task.nets.items():
+            facts = {"steps": config.steps, "seed": run.config.seed}
+            save_checkpoint(run.path(role), Checkpoint(net, run.inputs.classes, kind, role, facts))
+        _note_seconds(run, stage, time.monotonic() - began)
+        (folder / "state.pt").unlink()
+    run.fabric.barrier()
+
+
+def _note_seconds(run: Run, stage: str, seconds: float) -> None:
+    path = run.folder / "seconds.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    write_whole(path, json.dumps({**known, stage: round(seconds, 1)}, indent=1).encode())
+
+
+def _net(run: Run, number: int, start: str = "") -> DeepLabV3Plus:
+    """A net of the run; `number` tells apart nets that must not start from the same random weights."""
+    if start:
+        checkpoint = load_checkpoint(Path(start).expanduser())
+        if checkpoint.classes != run.inputs.classes:
+            raise UserError(f"{start} has other classes than the data set ({', '.join(checkpoint.classes.names)}).")
+        return checkpoint.net.train()
+    torch.manual_seed(seed_of(run.config.seed, number))
+    return build_net(run.config.net, len(run.inputs.classes))
+
+
+def _per_process(run: Run, count: int, name: str) -> int:
+    world = run.fabric.world_size
+    if count % world:
+        raise UserError(f"{name} = {count} cannot be shared evenly among {world} devices.")
+    return int(count // world)

@@ -1,0 +1,48 @@
+"""Training state on disk: whole or absent, loaded without unpickling."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch.optim import Optimizer
+
+from swsss.data.images import write_whole
+from swsss.errors import UserError
+from swsss.training.tasks import Task
+
+
+def save_state(path: Path, step: int, task: Task, optimizer: Optimizer, fabric: Fabric) -> None:
+    """Write everything a resume at `step` needs. Batches and dropout follow from (seed, step) and need no state."""
+    state = {
+        "step": step,
+        "module": task.module.state_dict(),
+        "memory": task.memory.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "precision": fabric.strategy.precision.state_dict(),
+    }
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_whole(path, buffer.getvalue())
+
+
+def load_state(path: Path, task: Task, optimizer: Optimizer, fabric: Fabric) -> int:
+    """Restore a state in place and return its step; 0 when there is none.
+
+    Raises:
+        UserError: The file is damaged or belongs to another net.
+
+    """
+    if not path.is_file():
+        return 0
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=fabric.device, weights_only=True)
+        task.module.load_state_dict(state["module"])
+        task.memory.load_state_dict(state["memory"])
+        optimizer.load_state_dict(state["optimizer"])
+        fabric.strategy.precision.load_state_dict(state["precision"])
+    except Exception as error:  # torch raises half a dozen kinds, and each means the same to the user
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path} cannot be resumed from ({first}); delete it to start this stage again.") from None
+    return int(state["step"])

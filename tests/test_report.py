@@ -1,0 +1,198 @@
+"""The report: whole, self-contained, safe with any name, and never a number without its tags regime."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from swsss.data.classes import ClassTable, palette
+from swsss.errors import UserError
+from swsss.report import Curve, Picture, Row, contact_sheet, overlay, read_curve, write_report
+from swsss.report.charts import charts
+
+CLASSES = ClassTable(("background", "<b>", "cat & dog"))
+VOID = {"meta", "img", "br", "line"}
+
+
+class Page(HTMLParser):
+    """Checks nesting, and keeps start tags and the text of every table cell."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.starts: list[tuple[str, dict[str, str | None]]] = []
+        self.cells: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.starts.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "td":
+            self.cells.append("")
+
+    def handle_startendtag(self, tag, attrs):
+        self.starts.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "td" in self.open:
+            self.cells[-1] += data
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> str:
+    image = np.full((40, 60, 3), 90, np.uint8)
+    mask = np.zeros((40, 60), np.uint8)
+    mask[10:30, 10:30] = 2
+    write_report(
+        tmp_path / "report.html",
+        title="Pools <script>alert(1)</script>",
+        classes=CLASSES,
+        rows=[
+            Row("supervised", "none", 0.314, 0.9, (0.88, 0.0, None)),
+            Row("hybrid", "given", 0.8125, 0.951, (0.97, 0.66, 0.5)),
+        ],
+        pictures=[Picture("a/one", image, mask, {"hybrid": mask}), Picture("two", image)],
+        curves=[Curve("hybrid", {"loss": [(0, 1.5), (10, 0.5)], "empty": []})],
+        facts={"recipe": '"quick" & small'},
+    )
+    return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_report__is_well_formed_and_accessible(page):
+    starts = Page(page).starts
+    assert ("html", {"lang": "en"}) in starts
+    assert all(attributes.get("scope") for tag, attributes in starts if tag == "th")
+    images = [attributes for tag, attributes in starts if tag == "img"]
+    assert [image["alt"] for image in images] == [
+        "a/one: the image",
+        "a/one, truth: cat & dog",
+        "a/one, hybrid: cat & dog",
+        "two: the image",
+    ]
+
+
+def test_report__needs_no_other_file_and_no_network(page):
+    sources = [
+        value for _, attributes in Page(page).starts for key, value in attributes.items() if key in {"src", "href"}
+    ]
+    assert sources
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert not re.search(r"https?://|url\(|@import", page)
+
+
+def test_report__every_number_carries_its_regime(page):
+    numbers = [cell for cell in Page(page).cells if re.search(r"\d", cell)]
+    assert [float(re.match(r"[\d.]+", number)[0]) for number in numbers] == [31.4, 90, 81.2, 95.1, 88, 97, 0, 66, 50]
+    assert [re.search(r"tags=(\w+)", number)[1] for number in numbers] == (
+        ["none", "none", "given", "given", "none", "given", "none", "given", "given"]
+    )
+
+
+def test_report__names_from_outside_are_escaped(page):
+    assert "<script" not in page
+    assert "&lt;b&gt;" in page
+    assert "&#34;quick&#34; &amp; small" in page
+    assert not [tag for tag, _ in Page(page.replace("<b>", "").replace("</b>", "")).starts if tag == "b"]
+
+
+def test_report__nothing_to_show_is_a_page_too(tmp_path):
+    write_report(tmp_path / "r.html", title="Empty", classes=CLASSES, rows=[], pictures=[], curves=[], facts={})
+    assert not [tag for tag, _ in Page((tmp_path / "r.html").read_text()).starts if tag in {"section", "table", "svg"}]
+
+
+def test_report__row_of_another_class_table_is_refused(tmp_path):
+    rows = [Row("x", "none", 0, 0, (0, 0))]
+    with pytest.raises(ValueError, match="2 class IoUs for 3 classes"):
+        write_report(tmp_path / "r.html", title="", classes=CLASSES, rows=rows, pictures=[], curves=[], facts={})
+    assert not list(tmp_path.iterdir())
+
+
+def test_overlay__pixel_by_hand():
+    image = np.full((5, 5, 3), (200, 100, 50), np.uint8)
+    mask = np.zeros((5, 5), np.uint8)
+    mask[1:4, 1:4] = 1
+    shown = overlay(image, mask, 0.5)
+    # Grey of (200, 100, 50) is 0.299 * 200 + 0.587 * 100 + 0.114 * 50 = 124.2; class 1 is (128, 0, 0).
+    assert shown[2, 2].tolist() == [126, 62, 62]
+    assert shown[1, 1].tolist() == palette()[1].tolist()
+    assert shown[0, 0].tolist() == [200, 100, 50]
+
+
+def test_overlay__ignored_pixels_are_hatched_and_otherwise_left():
+    image = np.full((6, 6, 3), 10, np.uint8)
+    shown = overlay(image, np.full((6, 6), 255, np.uint8))
+    assert shown[0, 0].tolist() == [145, 145, 145]  # 0.4 * 10 + 0.6 * 235
+    assert (shown == 10).all(-1).sum() == 24
+
+
+def test_overlay__other_size_is_refused():
+    with pytest.raises(ValueError, match="same height and width"):
+        overlay(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5), np.uint8))
+
+
+def test_contact_sheet__shows_the_views_side_by_side():
+    image = np.full((64, 64, 3), 77, np.uint8)
+    picture = Picture("one", image, np.ones((64, 64), np.uint8), {"net": np.full((64, 64), 2, np.uint8)})
+    sheet = contact_sheet([picture], CLASSES, ["image", "net"], side=64)
+    assert sheet.shape[1] == 8 + 2 * (64 + 8)
+    top = round(1.8 * 11)
+    assert (sheet[top : top + 64, 8:72] == 77).all()
+    assert sheet[top + 32, 80 + 32].tolist() == overlay(image, picture.labels["net"])[32, 32].tolist()
+
+
+def test_read_curve__empty_cells_are_left_out(tmp_path):
+    (tmp_path / "log.csv").write_text("step,loss,miou\n1,0.5,\n2,0.25,0.75\n")
+    curve = read_curve("run", tmp_path / "log.csv", ["loss", "miou"])
+    assert curve == Curve("run", {"loss": [(1, 0.5), (2, 0.25)], "miou": [(2, 0.75)]})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("step,loss\n1,high\n", "line 2: step '1' or loss 'high' is not a number"),
+        ("step,other\n1,2\n", "has no column 'loss'"),
+        ("", "has no column 'step'"),
+        (None, "cannot be read: No such file"),
+    ],
+)
+def test_read_curve__what_is_wrong_is_said(tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "log.csv").write_text(text)
+    with pytest.raises(UserError, match=re.escape(message)):
+        read_curve("run", tmp_path / "log.csv", ["loss"])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [(0, 0.3)],
+        [(0, 0.3), (1, 0.30000000000000004)],
+        [(0, 0.0), (5, 0.0)],
+        [(0, 1e20), (9, 1e20)],
+        [(0, 1e-13), (1, 3e-13)],
+    ],
+)
+def test_charts__hardly_a_curve_is_still_drawn(values):
+    (chart,) = charts([Curve("run", {"loss": values})])
+    assert len(chart.lines) == 1
+    assert len({at for at, _ in chart.y_ticks}) >= 2
+
+
+def test_charts__long_runs_are_thinned_and_diverged_values_left_out():
+    values = [(step, float("nan") if step == 7 else step / 10_000) for step in range(10_000)]
+    (chart,) = charts([Curve("run", {"loss": values})])
+    assert chart.lines[0].path.count("L") < 300
+    assert "nan" not in chart.lines[0].path
+    assert [label for _, label in chart.y_ticks] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+
+
+def test_charts__column_without_values_has_none():
+    assert charts([Curve("run", {"loss": []})]) == []
