@@ -1,0 +1,1 @@
+"""What comes in: classes, tags, images and masks, and the batches made of them."""

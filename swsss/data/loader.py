@@ -1,0 +1,205 @@
+"""Training batches as a pure function of (seed, step): no state to save, the same after a resume and with any number of workers."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from swsss.data.dataset import Sample
+from swsss.errors import UserError
+from swsss.data.images import Pixels, orient, read_image, read_mask
+from swsss.candidates import candidate_ids
+from swsss.data.transforms import Augment
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A source of samples, drawn in a new random order every time it has been gone through.
+
+    Args:
+        samples: Their masks are opened, so a sample whose mask must not be used comes without one.
+        augment: What is done to each.
+        per_step: Samples this stream gives to the batch of one process.
+
+    """
+
+    samples: Sequence[Sample]
+    augment: Augment
+    per_step: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch of one process, the streams one after the other.
+
+    Args:
+        images: uint8 [N, 3, S, S] RGB.
+        masks: uint8 [N, S, S] class ids, 255 = ignore; an image without a mask has 0 inside and 255 in the padding.
+        labelled: bool [N], whether the image has a mask.
+        tags: bool [N, C] candidates, background true.
+        candidates: int64 [N, K] the same as padded class ids; made here, because K must be known to the host.
+        names: Stems.
+
+    """
+
+    images: Tensor
+    masks: Tensor
+    labelled: Tensor
+    tags: Tensor
+    candidates: Tensor
+    names: tuple[str, ...]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        return self._mapped(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> "Batch":
+        """Called by the DataLoader's pinning thread."""
+        return self._mapped(Tensor.pin_memory)
+
+    def _mapped(self, move: Callable[[Tensor], Tensor]) -> "Batch":
+        images, masks, labelled = move(self.images), move(self.masks), move(self.labelled)
+        return Batch(images, masks, labelled, move(self.tags), move(self.candidates), self.names)
+
+
+Key = tuple[int, int, int]
+"""Stream, index of the sample in it, seed of its augmentation."""
+
+
+def seed_of(*numbers: int) -> int:
+    """One well-mixed 32-bit seed from several numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+class _Keys:
+    """The keys of every step from `start` on, for one process of several."""
+
+    def __init__(self, streams: Sequence[Stream], seed: int, start: int, stop: int, rank: int, world: int) -> None:
+        self.streams, self.seed = streams, seed
+        self.start, self.stop = start, stop
+        self.rank, self.world = rank, world
+        self.orders: dict[tuple[int, int], Tensor] = {}
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        for step in range(self.start, self.stop):
+            yield [
+                self._key(number, (step * self.world + self.rank) * stream.per_step + place)
+                for number, stream in enumerate(self.streams)
+                for place in range(stream.per_step)
+            ]
+
+    def _key(self, stream: int, position: int) -> Key:
+        count = len(self.streams[stream].samples)
+        order = self._order(stream, position // count)
+        return stream, int(order[position % count]), seed_of(self.seed, stream, position)
+
+    def _order(self, stream: int, epoch: int) -> Tensor:
+        if (stream, epoch) not in self.orders:
+            self.orders = {key: order for key, order in self.orders.items() if key[0] != stream or key[1] >= epoch - 1}
+            generator = torch.Generator().manual_seed(seed_of(self.seed, stream, epoch, 1))
+            self.orders[stream, epoch] = torch.randperm(len(self.streams[stream].samples), generator=generator)
+        return self.orders[stream, epoch]
+
+
+class _Samples(TorchDataset[Batch]):
+    def __init__(self, streams: Sequence[Stream], num_classes: int) -> None:
+        self.streams = streams
+        self.num_classes = num_classes
+
+    def __getitems__(self, keys: list[Key]) -> Batch | UserError:
+        # An exception would come out of a worker wrapped in its traceback; a value does not.
+        try:
+            return self._batch(keys)
+        except UserError as error:
+            return error
+
+    def _batch(self, keys: list[Key]) -> Batch:
+        items = [
+            (self.streams[stream].samples[index], self.streams[stream].augment, seed) for stream, index, seed in keys
+        ]
+        pairs = [_augmented(*item) for item in items]
+        samples = [item[0] for item in items]
+        tags = torch.zeros(len(samples), self.num_classes, dtype=torch.bool)
+        for row, sample in enumerate(samples):
+            tags[row, [0, *(sample.tags or ())]] = True
+        return Batch(
+            torch.stack([image for image, _ in pairs]),
+            torch.stack([mask[0] for _, mask in pairs]),
+            torch.tensor([sample.mask is not None for sample in samples]),
+            tags,
+            candidate_ids(tags),
+            tuple(sample.stem for sample in samples),
+        )
+
+
+def _augmented(sample: Sample, augment: Augment, seed: int) -> tuple[Tensor, Tensor]:
+    image, mask = read_sample(sample)
+    torch.manual_seed(seed)
+    return augment(torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(mask)[None])
+
+
+def read_sample(sample: Sample) -> tuple[Pixels, Pixels]:
+    """Upright image uint8 [H, W, 3] and mask uint8 [H, W]; the mask is all 0 where the sample has none."""
+    pixels, orientation = read_image(sample.image)
+    mask = np.zeros(pixels.shape[:2], np.uint8) if sample.mask is None else read_mask(sample.mask)
+    return orient(pixels, orientation), orient(mask, orientation)
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+
+
+def default_workers(world: int) -> int:
+    """Loader processes for each of `world` processes on this machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(8, cores // world))
+
+
+def training_batches(
+    streams: Sequence[Stream],
+    num_classes: int,
+    *,
+    seed: int,
+    start: int,
+    stop: int,
+    workers: int,
+    rank: int = 0,
+    world: int = 1,
+    pin: bool = False,
+) -> Iterator[Batch]:
+    """The batches of steps `start` to `stop` for process `rank` of `world`.
+
+    Together the processes see exactly what one process sees that has `world` times as many samples a step.
+
+    Raises:
+        UserError: A file cannot be read any more.
+
+    """
+    loader: DataLoader[Batch] = DataLoader(
+        _Samples(streams, num_classes),
+        batch_sampler=_Keys(streams, seed, start, stop, rank, world),
+        num_workers=workers,
+        collate_fn=_same,
+        worker_init_fn=_one_thread,
+        pin_memory=pin,
+        prefetch_factor=4 if workers else None,
+    )
+    for item in loader:
+        if isinstance(item, UserError):
+            raise item
+        yield item
+
+
+def _same(item: Any) -> Any:
+    return item

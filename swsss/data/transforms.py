@@ -1,0 +1,138 @@
+"""Augmentation of an image and its mask together, with torchvision's `transforms.v2`."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms.v2 import functional as F
+
+from swsss.data.classes import IGNORE
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""ImageNet statistics of RGB in 0..1, which every torchvision backbone was trained with."""
+
+_FILL = {tv_tensors.Image: [round(255 * mean) for mean in MEAN], tv_tensors.Mask: IGNORE}
+
+
+class AugmentConfig(BaseModel):
+    """What is done to a training image; the crop size belongs to the stage."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scale: tuple[float, float] = Field((1.0, 1.0), description="random scale, drawn evenly")
+    flip: float = Field(0.0, ge=0, le=1, description="probability of a horizontal flip")
+    jitter: tuple[float, float, float, float] = Field((0, 0, 0, 0), description="brightness, contrast, saturation, hue")
+    operations: int = Field(0, ge=0, description="operations drawn from the paper's pools")
+
+
+def uniform(low: float, high: float) -> float:
+    """One number from torch's global generator, which the loader seeds for every sample."""
+    return low + (high - low) * float(torch.rand(()))
+
+
+Operation = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def _mixed(
+    change: Callable[[Tensor], Tensor], low: float, high: float, image: Tensor, mask: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Blend of the changed (0) and the original image (1), beyond 1 away from the change (PIL's `Image.blend`)."""
+    share = uniform(low, high)
+    blended = change(image).float().lerp(image.float(), share)
+    return tv_tensors.Image(blended.clamp(0, 255).round().to(torch.uint8)), mask
+
+
+def _factor(
+    change: Callable[[Tensor, float], Tensor], low: float, high: float, image: Tensor, mask: Tensor
+) -> tuple[Tensor, Tensor]:
+    return change(image, uniform(low, high)), mask
+
+
+def _posterize(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    return F.posterize(image, bits=int(torch.randint(1, 9, ()))), mask
+
+
+def _solarize(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    return F.solarize(image, threshold=uniform(0, 255)), mask
+
+
+# The authors' pools and ranges (their config.py): photometric operations change the image alone, geometric ones both.
+PHOTOMETRIC: dict[str, Operation] = {
+    "autocontrast": partial(_mixed, F.autocontrast, 0, 1),
+    "brightness": partial(_factor, F.adjust_brightness, 0.5, 1.5),
+    "color": partial(_factor, F.adjust_saturation, 0.5, 1.5),
+    "contrast": partial(_factor, F.adjust_contrast, 0.5, 1.5),
+    "equalize": partial(_mixed, F.equalize, 0.5, 1.5),
+    "invert": partial(_mixed, F.invert, 0, 1),
+    "posterize": _posterize,
+    "sharpness": partial(_factor, F.adjust_sharpness, 0, 1),
+    "solarize": _solarize,
+}
+
+
+def _rescale(low: float, high: float, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Resize both by one random factor."""
+    factor = uniform(low, high)
+    size = [max(1, round(side * factor)) for side in image.shape[-2:]]
+    return F.resize(image, size, antialias=True), F.resize(mask, size, interpolation=InterpolationMode.NEAREST)
+
+
+GEOMETRIC: dict[str, Operation] = {
+    "scale": partial(_rescale, 0.5, 2.0),
+    "flip": v2.RandomHorizontalFlip(0.5),
+    # Shear factors of ±0.3 are angles of ±16.7°.
+    "shear": v2.RandomAffine(0, shear=(-16.7, 16.7, -16.7, 16.7), interpolation=InterpolationMode.BILINEAR, fill=_FILL),
+    "rotation": v2.RandomRotation(45, interpolation=InterpolationMode.BILINEAR, fill=_FILL),
+}
+
+
+def draw_operations(count: int) -> list[Operation]:
+    """`count` operations, the share of the two pools drawn first, then the operations, with replacement (as the authors draw)."""
+    photometric = int(torch.randint(count + 1, ()))
+    shares = [(PHOTOMETRIC, photometric), (GEOMETRIC, count - photometric)]
+    return [list(pool.values())[int(torch.randint(len(pool), ()))] for pool, times in shares for _ in range(times)]
+
+
+class Augment:
+    """Random scale, flip, colour jitter and drawn operations, then a random crop.
+
+    Randomness comes from torch's global generator alone, so a seed set before the call decides everything.
+
+    Args:
+        config: What is done, and how strongly.
+        crop: Side of the square that comes out; smaller images are padded with mean colour, and their mask with 255.
+
+    """
+
+    def __init__(self, config: AugmentConfig, crop: int) -> None:
+        self.config = config
+        self.rescale = partial(_rescale, *config.scale) if config.scale != (1.0, 1.0) else None
+        self.flip = v2.RandomHorizontalFlip(config.flip) if config.flip else None
+        brightness, contrast, saturation, hue = config.jitter
+        self.jitter = v2.ColorJitter(brightness, contrast, saturation, hue) if any(config.jitter) else None
+        self.crop = v2.RandomCrop(crop, pad_if_needed=True, fill=_FILL)
+
+    def __call__(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """uint8 [3, H, W] and uint8 [1, H, W] to uint8 [3, crop, crop] and uint8 [1, crop, crop]."""
+        image, mask = tv_tensors.Image(image), tv_tensors.Mask(mask)
+        steps: list[Operation | None] = [*draw_operations(self.config.operations), self.rescale, self.flip]
+        for step in steps:
+            if step is not None:
+                image, mask = step(image, mask)
+        image, mask = self.crop(image, mask)
+        # Last, because it is the dearest operation and the crop is the smallest image.
+        if self.jitter is not None:
+            image = self.jitter(image)
+        return image.as_subclass(Tensor), mask.as_subclass(Tensor)
+
+
+def normalise(images: Tensor) -> Tensor:
+    """uint8 [N, 3, H, W] to float32, ImageNet-normalised, on the same device, channels last."""
+    mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1) * 255
+    std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1) * 255
+    return ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
