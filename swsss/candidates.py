@@ -72,7 +72,8 @@ def candidate_targets(target: Tensor, candidates: Tensor) -> Tensor:
 def predicted_classes(scores: Tensor, candidates: Tensor) -> Tensor:
     """The most likely candidate of every pixel: scores [N, K, H, W] to int64 class ids [N, H, W]. No gradient."""
     with torch.no_grad():
-        return candidates.gather(1, scores.argmax(1).flatten(1)).view(len(scores), *scores.shape[2:])
+        # The scores of a diverging net may all lie below NEVER; background, always a candidate, stands in there.
+        return candidates.clamp(min=0).gather(1, scores.argmax(1).flatten(1)).view(len(scores), *scores.shape[2:])
 
 
 def candidate_scores(logits: Tensor, candidates: Tensor, size: tuple[int, int]) -> Tensor:

@@ -95,6 +95,8 @@ def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
                 f"{path} has format {header['format']}, newer than this swsss reads ({FORMAT}); upgrade swsss."
             )
         NetConfig.model_validate(header["net"])
+        if absent := {"classes", "task", "role", "facts"} - header.keys():
+            raise KeyError(*absent)
     except (KeyError, TypeError, json.JSONDecodeError, ValidationError):
         raise UserError(f"{path} was not written by swsss: it carries no description of its net.") from None
     return header

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
@@ -14,23 +14,33 @@ R = TypeVar("R")
 
 
 def user_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn a user's mistake into one message and exit code 2."""
+    """Turn a user's mistake into one message and exit code 2, and Ctrl-C into exit code 130."""
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        from swsss.errors import UserError
-        from swsss.training.loop import Interrupted
+        from swsss.errors import Interrupted, UserError
 
         try:
             return command(*args, **kwargs)
         except UserError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(2)
+            _leave(f"error: {error}", 2)
         except Interrupted as stop:
-            click.echo(str(stop), err=True)
-            sys.exit(130)
+            _leave(str(stop), 130)
+        except KeyboardInterrupt:
+            _leave("Stopped; what is done is kept, and the same command goes on from there.", 130)
 
     return wrapped
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    from swsss.training.distributed import is_first_process
+
+    # Every process of a run meets the same error, and one tells it. The others leave without an exit code: Fabric
+    # kills the first process as soon as it sees another one fail, and with it the code the user is to get.
+    if not is_first_process():
+        sys.exit(0)
+    click.echo(message, err=True)
+    sys.exit(code)
 
 
 DATA = click.option("--data", required=True, type=click.Path(path_type=Path), help="Dataset directory or VOC tree.")
@@ -100,13 +110,14 @@ def _command(stages: str, doc: str) -> None:
     @user_errors
     def run(**options: Any) -> None:
         from swsss.pipeline import Order, carry_out
+        from swsss.training.distributed import is_first_process
 
         table = carry_out(Order(stages=stages, **options))
         if table is not None:
             from rich.console import Console
 
             Console().print(table)
-        if table is not None or stages == "all":
+        if is_first_process():
             click.echo(f"Everything is in {options['out']}; open {options['out'] / 'report.html'}.")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from swsss.data.transforms import AugmentConfig
 from swsss.errors import InputError, UserError
@@ -49,12 +49,14 @@ class OptimizerConfig(_Settings):
 class Stage1Config(OptimizerConfig):
     """Stage 1: HybridNet and PseudoNet trained with CCE and PCT."""
 
+    batch: int = Field(ge=2, multiple_of=2, description="images a step, over all devices; half of it pixel-labelled")
     image_loss: float = Field(1.0, ge=0, description="weight of the image-level loss of HybridNet")
     cross_loss: float = Field(1.0, ge=0, description="weight of HybridNet's PCT term")
     exponent: float = Field(8.0, ge=0, description="exponent of the IoU in PCT's image weights")
     decay: float = Field(0.99, ge=0, lt=1, description="what a step leaves of PCT's older pixel counts")
     zero_iou: ZeroIoU = "count"
-    burn_in: int = Field(0, ge=0, description="steps before HybridNet's PCT term begins")
+    burn_in: int = Field(0, ge=0, description="steps HybridNet trains alone, before both cross terms begin")
+    warm_start: bool = Field(False, description="PseudoNet starts as a copy of HybridNet when the burn-in ends")
     labelled: AugmentConfig = AugmentConfig()
     unlabelled: AugmentConfig = AugmentConfig()
     init_hybridnet: str = Field("", description="checkpoint to start HybridNet from")
@@ -82,6 +84,13 @@ class RunConfig(_Settings):
     precision: Literal["auto", "32", "bf16", "16"] = Field(
         "auto", description="auto = bf16 where the device computes it fast"
     )
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        """Take `--set run.precision=32`, whose value is a number to TOML."""
+        return str(value) if type(value) is int else value
+
     workers: int = Field(-1, ge=-1, description="loader processes a device; -1 = by the number of cores")
     log_every: int = Field(20, ge=1, description="steps")
     checkpoint_every: int = Field(200, ge=1, description="steps")

@@ -7,6 +7,10 @@ class UserError(Exception):
     """Something in the user's command, files or settings is wrong; the message says what, where and what to do."""
 
 
+class Interrupted(Exception):  # noqa: N818 - it is no error
+    """The user asked to stop; the state is saved, and the message says how to go on."""
+
+
 class InputError(UserError):
     """Everything that is wrong with a set of inputs, found in one pass and told in one list.
 

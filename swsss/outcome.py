@@ -10,11 +10,11 @@ from rich.table import Table
 from swsss import __version__
 from swsss.checkpoint import load_checkpoint
 from swsss.data.classes import ClassTable
-from swsss.data.images import write_whole
+from swsss.data.images import write_picture, write_whole
 from swsss.data.loader import read_sample
 from swsss.evaluate import Metrics, Regime, evaluate
 from swsss.predict import Predictor
-from swsss.report import Curve, Picture, Row, read_curve, write_report
+from swsss.report import Curve, Picture, Row, contact_sheet, read_curve, write_report
 from swsss.run import Run
 from swsss.training.log import Bar
 
@@ -50,7 +50,7 @@ def _predictor(run: Run, role: str) -> Predictor:
 
 
 def finish(run: Run, facts: Mapping[str, str]) -> Table | None:
-    """Score, write `results.json` and `report.html`, and return the table to print; None without val images."""
+    """Score, write `results.json`, `report.html` and `pictures.png`; the table to print, or None without val images."""
     scored = score_run(run)
     seconds_file = run.folder / "seconds.json"
     seconds = json.loads(seconds_file.read_text(encoding="utf-8")) if seconds_file.is_file() else {}
@@ -61,12 +61,15 @@ def finish(run: Run, facts: Mapping[str, str]) -> Table | None:
     }
     write_whole(run.folder / "results.json", json.dumps(results, indent=1).encode())
     spent = {f"seconds of {stage}": str(value) for stage, value in seconds.items()}
+    pictures = _pictures(run)
+    if pictures:
+        write_picture(run.folder / "pictures.png", contact_sheet(pictures[:4], run.inputs.classes))
     write_report(
         run.folder / "report.html",
         title=f"swsss run {run.folder.name}",
         classes=run.inputs.classes,
         rows=[_row(item) for item in scored],
-        pictures=_pictures(run),
+        pictures=pictures,
         curves=_curves(run.folder),
         facts={**facts, **spent, "evaluation TTA": run.config.eval_tta, "swsss": __version__},
     )
@@ -126,10 +129,10 @@ def _curves(folder: Path) -> list[Curve]:
 
 
 def _pictures(run: Run) -> list[Picture]:
-    """The first val images under every model: with tags for the stage-1 nets, without for the others."""
+    """A few images under every model: with tags for the stage-1 nets, without for the others."""
     predictors = {role: _predictor(run, role) for role in TITLES if run.path(role).is_file()}
     pictures = []
-    for sample in run.inputs.val[:SHOWN]:
+    for sample in (run.inputs.val or run.inputs.strong)[:SHOWN]:
         image, mask = read_sample(sample)
         labels = {}
         for role, predictor in predictors.items():

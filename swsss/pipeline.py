@@ -17,7 +17,7 @@ from swsss.errors import UserError
 from swsss.evaluate import evaluate
 from swsss.outcome import class_table, finish
 from swsss.predict import Predictor
-from swsss.run import Run, begin_run, run_baseline, run_labels, run_stage1, run_stage2
+from swsss.run import Run, begin_run, check_run, run_baseline, run_labels, run_stage1, run_stage2
 from swsss.training.distributed import make_fabric
 from swsss.training.log import Bar, console
 
@@ -58,6 +58,7 @@ def carry_out(order: Order) -> Table | None:
     """
     config = order.resolve()
     fabric, precision = make_fabric(order.device, order.devices, config.run.precision)
+    console.quiet = not fabric.is_global_zero
     inputs = _first_process(fabric, order, config)
     run = Run(order.out, config, inputs, fabric, precision)
     if order.stages == "all":
@@ -77,23 +78,24 @@ def _first_process(fabric: Fabric, order: Order, config: Config) -> Inputs:
     outcome: Any = None
     if fabric.is_global_zero:
         try:
-            outcome = _begin(order, config)
+            outcome = _begin(order, config, fabric.world_size)
         except UserError as error:
             outcome = error
     outcome = fabric.broadcast(outcome)
     if isinstance(outcome, UserError):
         if fabric.is_global_zero:
             raise outcome
-        raise SystemExit(2)
+        raise SystemExit(0)  # the first process tells it, and its exit code counts
     return outcome  # type: ignore[no-any-return]
 
 
-def _begin(order: Order, config: Config) -> Inputs:
+def _begin(order: Order, config: Config, world: int) -> Inputs:
     dataset = open_dataset(order.data)
     with Bar("checking inputs", len(dataset.samples)) as bar:
         inputs = prepare(dataset, config.data, bar.counted)
     for warning in inputs.warnings:
         console.print(f"warning: {warning}", highlight=False, markup=False)
+    check_run(order.out, config, inputs.classes, order.stages, world)
     begin_run(order.out, config, inputs, order.data)
     console.print(config.to_toml(), highlight=False, markup=False)
     console.print(

@@ -1,10 +1,10 @@
 """A run: the folder that holds all one training leaves, and the stages that fill it, each skipped when it is done."""
 
 import json
-import time
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from swsss import __version__
 from swsss.checkpoint import Checkpoint, Task, load_checkpoint, save_checkpoint
 from swsss.config import RESUMABLE_CHANGES, Config, SupervisedConfig
+from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
 from swsss.data.images import write_whole
 from swsss.data.inputs import Inputs
@@ -23,11 +24,15 @@ from swsss.errors import UserError
 from swsss.nets import DeepLabV3Plus, build_net
 from swsss.predict import Predictor
 from swsss.pseudo_labels import Labeller, begin_labels, pseudo_labelled, source_of, write_labels
+from swsss.training.distributed import Processes
 from swsss.training.log import Bar
 from swsss.training.loop import Loop, train
 from swsss.training.previews import Previews
 from swsss.training.tasks import CrossTraining, Supervised
 from swsss.training.tasks import Task as TrainingTask
+
+LEFTOVER = ".*.tmp"
+"""What `write_whole` names a file before it is whole."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Run:
 
     def path(self, role: str) -> Path:
         """The checkpoint of a role: hybridnet, pseudonet, final or baseline."""
-        return self.folder / f"{role}.safetensors"
+        return checkpoint_path(self.folder, role)
 
     def placed(self, net: DeepLabV3Plus) -> DeepLabV3Plus:
         """A net on the run's device, in the layout it computes fastest in."""
@@ -63,6 +68,11 @@ class Run:
         return self.folder / "labels"
 
 
+def checkpoint_path(folder: Path, role: str) -> Path:
+    """Where a run keeps the checkpoint of a role."""
+    return folder / f"{role}.safetensors"
+
+
 def begin_run(folder: Path, config: Config, inputs: Inputs, data: Path) -> None:
     """Store the configuration, or see that the run in `folder` has the same.
 
@@ -72,18 +82,62 @@ def begin_run(folder: Path, config: Config, inputs: Inputs, data: Path) -> None:
     """
     stored = folder / "config.toml"
     about = folder / "run.json"
-    if not stored.is_file():
-        if folder.is_dir() and any(folder.iterdir()):
-            raise UserError(f"{folder} is not empty and holds no run; choose another --out.")
+    if not about.is_file():
+        _see_empty(folder, {stored.name})
+        _sweep(folder)
         facts = {"swsss": __version__, "torch": torch.__version__, "data": str(data), "inputs": inputs.fingerprint()}
-        write_whole(about, json.dumps(facts, indent=1).encode())
         write_whole(stored, config.to_toml().encode())
+        # Last: a folder without it is one whose run was killed before it began.
+        write_whole(about, json.dumps(facts, indent=1).encode())
         return
     _same_config(stored, config)
     if json.loads(about.read_text(encoding="utf-8"))["inputs"] != inputs.fingerprint():
         raise UserError(
             f"The images, masks or tags have changed since the run in {folder} began; choose another --out."
         )
+    _sweep(folder)
+
+
+def _see_empty(folder: Path, ours: set[str]) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; name a folder with --out.")
+    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if any(name not in ours and not fnmatch(name, LEFTOVER) for name in held):
+        raise UserError(f"{folder} is not empty and holds no run; choose another --out.")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process was just writing: its name holds that process's id, so nothing would replace it."""
+    for path in folder.rglob(LEFTOVER):
+        path.unlink(missing_ok=True)
+
+
+def check_run(folder: Path, config: Config, classes: ClassTable, stages: str, world: int) -> None:
+    """Find before anything starts what would otherwise come out only when a stage begins.
+
+    Args:
+        folder: Of the run; it need not exist.
+        config: Resolved configuration.
+        classes: Of the data set.
+        stages: "all", "stage1" or "stage2".
+        world: Number of processes.
+
+    Raises:
+        UserError: A batch cannot be shared, stage 1 is missing, or weights cannot be loaded.
+
+    """
+    if stages == "stage2":
+        _stage1_files(folder, config)
+    batches = {"stage1.batch / 2": config.stage1.batch // 2, "stage2.batch": config.stage2.batch}
+    if config.baseline is not None:
+        batches["baseline.batch"] = config.baseline.batch
+    for name, count in batches.items():
+        if count % world:
+            raise UserError(f"{name} = {count} cannot be shared evenly among {world} devices.")
+    build_net(config.net, len(classes))
+    for start in (config.stage1.init_hybridnet, config.stage1.init_pseudonet):
+        if start:
+            _started_from(start, classes)
 
 
 def _same_config(stored: Path, config: Config) -> None:
@@ -107,16 +161,13 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def run_stage1(run: Run) -> None:
     """Train HybridNet and PseudoNet."""
-    roles = ("hybridnet", "pseudonet")
-    if all(run.path(role).is_file() for role in roles):
+    if _is_done(run, "stage1", "hybridnet", "pseudonet"):
         return
     config = run.config.stage1
     starts = (config.init_hybridnet, config.init_pseudonet)
     hybrid, pseudo = (_net(run, number, start) for number, start in enumerate(starts))
     task = CrossTraining(hybrid, pseudo, config, run.fabric)
-    half = _per_process(run, config.batch // 2, "stage1.batch / 2")
-    if config.batch % 2:
-        raise UserError("stage1.batch must be even: half of it is pixel-labelled.")
+    half = config.batch // 2 // run.fabric.world_size
     streams = [
         Stream(run.inputs.strong, Augment(config.labelled, config.crop), half),
         Stream(run.inputs.train, Augment(config.unlabelled, config.crop), half),
@@ -132,9 +183,13 @@ def run_labels(run: Run) -> None:
     run.fabric.barrier()
     rank, world = run.fabric.global_rank, run.fabric.world_size
     samples = [sample for sample in run.inputs.train if not sample.mask]
-    with Bar("pseudo labels", len(samples[rank::world])) as bar:
-        write_labels(labeller, samples, run.labels, rank=rank, world=world, progress=bar.counted)
-    run.fabric.barrier()
+    error = None
+    try:
+        with Bar("pseudo labels", len(samples[rank::world])) as bar:
+            write_labels(labeller, samples, run.labels, rank=rank, world=world, progress=bar.counted)
+    except UserError as found:
+        error = found
+    Processes(run.fabric).agree(error)
 
 
 def stage1_labeller(run: Run) -> Labeller:
@@ -144,18 +199,23 @@ def stage1_labeller(run: Run) -> Labeller:
         UserError: Stage 1 has not been trained in this run.
 
     """
-    name = run.config.labels.labeller
-    roles = ("hybridnet", "pseudonet") if name == "average" else (name,)
-    paths = [run.path(role) for role in roles]
+    paths = _stage1_files(run.folder, run.config)
+    nets = [run.placed(load_checkpoint(path).net) for path in paths]
+    settings = run.config.labels
+    predictor = Predictor(nets, run.fabric.device, run.precision, settings.tta)
+    return Labeller(predictor, settings.ignore_below, source_of(paths, settings))
+
+
+def _stage1_files(folder: Path, config: Config) -> list[Path]:
+    """The checkpoints the labeller needs."""
+    name = config.labels.labeller
+    paths = [checkpoint_path(folder, role) for role in (("hybridnet", "pseudonet") if name == "average" else (name,))]
     for path in paths:
         if not path.is_file():
             raise UserError(
                 f"{path} is not there; train stage 1 first (swsss-train stage1 or all, with the same --out)."
             )
-    nets = [run.placed(load_checkpoint(path).net) for path in paths]
-    settings = run.config.labels
-    predictor = Predictor(nets, run.fabric.device, run.precision, settings.tta)
-    return Labeller(predictor, settings.ignore_below, source_of(paths, settings))
+    return paths
 
 
 def run_stage2(run: Run, labels: Path) -> None:
@@ -174,12 +234,20 @@ def run_baseline(run: Run) -> None:
 
 
 def _supervised(run: Run, stage: str, role: str, config: SupervisedConfig, samples: Sequence[Sample]) -> None:
-    if run.path(role).is_file():
+    if _is_done(run, stage, role):
         return
     task = Supervised(_net(run, 2), role, config.loss, run.fabric)
-    per_step = _per_process(run, config.batch, f"{stage}.batch")
+    per_step = config.batch // run.fabric.world_size
     streams = [Stream(samples, Augment(config.augment, config.crop), per_step)]
     _train(run, stage, task, streams, "conditioned" if config.loss == "cce" else "plain")
+
+
+def _is_done(run: Run, stage: str, *roles: str) -> bool:
+    done = all(run.path(role).is_file() for role in roles)
+    if done:
+        # Still there when the process was killed just before it would have removed it.
+        (run.folder / stage / "state.pt").unlink(missing_ok=True)
+    return done
 
 
 def _train(run: Run, stage: str, task: TrainingTask, streams: Sequence[Stream], kind: Task) -> None:
@@ -188,14 +256,13 @@ def _train(run: Run, stage: str, task: TrainingTask, streams: Sequence[Stream], 
     previews = Previews(task.nets, run.inputs, folder, run.fabric.device, run.precision, masked=kind == "conditioned")
     seed = seed_of(run.config.seed, len(stage), len(streams))
     loop = Loop(stage, folder, config, run.config.run, seed, len(run.inputs.classes), previews.write)
-    began = time.monotonic()
-    train(run.fabric, task, streams, loop)
+    seconds = train(run.fabric, task, streams, loop)
     if run.fabric.is_global_zero:
         for role, net in task.nets.items():
             facts = {"steps": config.steps, "seed": run.config.seed}
             save_checkpoint(run.path(role), Checkpoint(net, run.inputs.classes, kind, role, facts))
-        _note_seconds(run, stage, time.monotonic() - began)
-        (folder / "state.pt").unlink()
+        _note_seconds(run, stage, seconds)
+        (folder / "state.pt").unlink(missing_ok=True)
     run.fabric.barrier()
 
 
@@ -208,16 +275,13 @@ def _note_seconds(run: Run, stage: str, seconds: float) -> None:
 def _net(run: Run, number: int, start: str = "") -> DeepLabV3Plus:
     """A net of the run; `number` tells apart nets that must not start from the same random weights."""
     if start:
-        checkpoint = load_checkpoint(Path(start).expanduser())
-        if checkpoint.classes != run.inputs.classes:
-            raise UserError(f"{start} has other classes than the data set ({', '.join(checkpoint.classes.names)}).")
-        return checkpoint.net.train()
+        return _started_from(start, run.inputs.classes).train()
     torch.manual_seed(seed_of(run.config.seed, number))
     return build_net(run.config.net, len(run.inputs.classes))
 
 
-def _per_process(run: Run, count: int, name: str) -> int:
-    world = run.fabric.world_size
-    if count % world:
-        raise UserError(f"{name} = {count} cannot be shared evenly among {world} devices.")
-    return int(count // world)
+def _started_from(start: str, classes: ClassTable) -> DeepLabV3Plus:
+    checkpoint = load_checkpoint(Path(start).expanduser())
+    if checkpoint.classes != classes:
+        raise UserError(f"{start} has other classes than the data set ({', '.join(checkpoint.classes.names)}).")
+    return checkpoint.net

@@ -78,7 +78,9 @@ def read_image(path: Path) -> tuple[Pixels, int]:
         with Image.open(io.BytesIO(data)) as header:
             orientation = int(header.getexif().get(_ORIENTATION, 1))
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} cannot be read as an image: {error or 'unknown format'}.") from None
+        # Pillow's own words for it would name the buffer.
+        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else error or "unknown format"
+        raise UserError(f"{path} cannot be read as an image: {reason}.") from None
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     with contextlib.suppress(cv2.error):
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)

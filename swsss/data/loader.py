@@ -1,6 +1,7 @@
 """Training batches as a pure function of (seed, step): no state to save, the same after a resume and with any number of workers."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -155,7 +156,9 @@ def read_sample(sample: Sample) -> tuple[Pixels, Pixels]:
     return orient(pixels, orientation), orient(mask, orientation)
 
 
-def _one_thread(_: int) -> None:
+def _start_worker(_: int) -> None:
+    # Ctrl-C goes to every process of the terminal; the loop decides what it means, and ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
 
@@ -191,7 +194,7 @@ def training_batches(
         batch_sampler=_Keys(streams, seed, start, stop, rank, world),
         num_workers=workers,
         collate_fn=_same,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_start_worker,
         pin_memory=pin,
         prefetch_factor=4 if workers else None,
     )

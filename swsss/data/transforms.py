@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
@@ -19,14 +20,19 @@ STD = (0.229, 0.224, 0.225)
 _FILL = {tv_tensors.Image: [round(255 * mean) for mean in MEAN], tv_tensors.Mask: IGNORE}
 
 
+Hue = Annotated[float, Field(ge=0, le=0.5)]
+
+
 class AugmentConfig(BaseModel):
     """What is done to a training image; the crop size belongs to the stage."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    scale: tuple[float, float] = Field((1.0, 1.0), description="random scale, drawn evenly")
+    scale: tuple[PositiveFloat, PositiveFloat] = Field((1.0, 1.0), description="random scale, drawn evenly")
     flip: float = Field(0.0, ge=0, le=1, description="probability of a horizontal flip")
-    jitter: tuple[float, float, float, float] = Field((0, 0, 0, 0), description="brightness, contrast, saturation, hue")
+    jitter: tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat, Hue] = Field(
+        (0, 0, 0, 0), description="brightness, contrast, saturation, hue"
+    )
     operations: int = Field(0, ge=0, description="operations drawn from the paper's pools")
 
 
@@ -79,7 +85,9 @@ def _rescale(low: float, high: float, image: Tensor, mask: Tensor) -> tuple[Tens
     """Resize both by one random factor."""
     factor = uniform(low, high)
     size = [max(1, round(side * factor)) for side in image.shape[-2:]]
-    return F.resize(image, size, antialias=True), F.resize(mask, size, interpolation=InterpolationMode.NEAREST)
+    # As a tv_tensors.Mask it would be resized with NEAREST, which moves it half a pixel against the image.
+    resized = F.resize(mask.as_subclass(Tensor), size, interpolation=InterpolationMode.NEAREST_EXACT)
+    return F.resize(image, size, antialias=True), tv_tensors.Mask(resized)
 
 
 GEOMETRIC: dict[str, Operation] = {

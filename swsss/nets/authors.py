@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from pydantic import ValidationError
 from torch import Tensor
 
 from swsss.data.classes import VOC_NAMES, ClassTable
@@ -75,14 +76,19 @@ def _config(path: Path, state: dict[str, Tensor]) -> NetConfig:
     if len(blocks) not in _DEPTHS or "classifier.weight" not in state or "shortcut.0.weight" not in state:
         raise UserError(f"{path} is not a DeepLabV3+ checkpoint of the authors' code (ResNet-50 or -101).")
     shortcut = state["shortcut.0.weight"]
-    return NetConfig(
-        backbone=_DEPTHS[len(blocks)],
-        output_stride=8,
-        deep_stem="backbone.stem.0.0.weight" in state,
-        aspp_channels=state["classifier.weight"].shape[1],
-        shortcut_channels=shortcut.shape[0],
-        shortcut_kernel=shortcut.shape[-1],
-    )
+    try:
+        return NetConfig(
+            backbone=_DEPTHS[len(blocks)],
+            output_stride=8,
+            deep_stem="backbone.stem.0.0.weight" in state,
+            aspp_channels=state["classifier.weight"].shape[1],
+            shortcut_channels=shortcut.shape[0],
+            shortcut_kernel=shortcut.shape[-1],
+        )
+    except (IndexError, ValidationError):
+        raise UserError(
+            f"{path} does not fit a DeepLabV3+ of the authors: its classifier or shortcut has another shape."
+        ) from None
 
 
 def _classes(count: int) -> ClassTable:

@@ -181,7 +181,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path} cannot be loaded as weights only ({first}).") from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
         raise UserError(f"{path} holds no state dict (a mapping of names to tensors).")
     return {key.removeprefix("module."): value for key, value in state.items()}
 

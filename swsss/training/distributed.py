@@ -1,16 +1,19 @@
 """Device, precision and processes, by Lightning Fabric; batch statistics over all processes."""
 
 import os
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 
 from swsss.errors import UserError
 from swsss.predict import fast_precision
+
+T = TypeVar("T")
 
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
@@ -30,6 +33,10 @@ def make_fabric(accelerator: str, devices: int, precision: str) -> tuple[Fabric,
         UserError: There is no such device, or not that many.
 
     """
+    nodes = 1
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        # Under torchrun Fabric wants to be told what torchrun knows.
+        devices, nodes = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["GROUP_WORLD_SIZE"])
     cuda = torch.cuda.device_count() if accelerator != "cpu" else 0
     if accelerator == "cuda" and not cuda:
         raise UserError("There is no CUDA device here; use --device cpu.")
@@ -40,11 +47,71 @@ def make_fabric(accelerator: str, devices: int, precision: str) -> tuple[Fabric,
         precision = fast_precision(torch.device(kind))
     if precision == "16" and kind == "cpu":
         raise UserError("run.precision = '16' needs a CUDA device; use 'bf16' or '32' on the CPU.")
-    processes = int(os.environ.get("WORLD_SIZE", devices))
-    strategy = "ddp" if processes > 1 else "auto"
-    fabric = Fabric(accelerator=kind, devices=devices, strategy=strategy, precision=PRECISIONS[precision])  # type: ignore[arg-type]
+    # PseudoNet takes no part in the steps of a burn-in.
+    strategy = DDPStrategy(find_unused_parameters=True) if devices * nodes > 1 else "auto"
+    fabric = Fabric(
+        accelerator=kind,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=strategy,
+        precision=PRECISIONS[precision],  # type: ignore[arg-type]
+    )
     fabric.launch()
     return fabric, precision
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that talks to the user, also before and without Fabric."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank() == 0
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+
+
+class Processes:
+    """What the processes of a run tell each other from host to host, so that no device is waited for.
+
+    Args:
+        fabric: Launched; every process must make this object at the same point.
+
+    """
+
+    def __init__(self, fabric: Fabric) -> None:
+        self.count = fabric.world_size
+        self.group = cast(dist.ProcessGroup, dist.new_group(backend="gloo")) if self.count > 1 else None
+
+    def gathered(self, value: T) -> list[T]:
+        """The values of all processes, in the order of their ranks."""
+        if self.group is None:
+            return [value]
+        everyone: list[Any] = [None] * self.count
+        dist.all_gather_object(everyone, value, group=self.group)
+        return everyone
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any process."""
+        if self.group is None:
+            return flag
+        told = torch.tensor(int(flag))
+        dist.all_reduce(told, group=self.group)
+        return bool(told)
+
+    def agree(self, error: UserError | None) -> None:
+        """Raise in every process the error that one of them met: otherwise the others would wait for it forever."""
+        if self.any(error is not None):
+            raise UserError(next(text for text in self.gathered(error and str(error)) if text))
+
+    def together(self, batches: Iterator[T]) -> Iterator[T]:
+        """The same batches; what one process cannot load is an error of all."""
+        while True:
+            error = batch = None
+            try:
+                batch = next(batches, None)
+            except UserError as found:
+                error = found
+            self.agree(error)
+            if batch is None:
+                return
+            yield batch
 
 
 def synchronise_batch_norm(module: nn.Module, fabric: Fabric) -> nn.Module:
@@ -91,9 +158,24 @@ class _CpuSyncBatchNorm(nn.BatchNorm2d):
         self.get_buffer("running_var").lerp_(variance, self.momentum or 0.0)
 
 
+class _Total(torch.autograd.Function):
+    """Sum over all processes; every process's gradient flows back into every process's values."""
+
+    @staticmethod
+    def forward(_: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> Tensor:
+        total = gradient.contiguous().clone()
+        dist.all_reduce(total)
+        return total
+
+
 def _total(values: Tensor) -> Tensor:
-    """Sum over all processes, through which gradients flow."""
-    total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
+    total: Tensor = _Total.apply(values)
     return total
 
 

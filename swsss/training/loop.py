@@ -9,22 +9,17 @@ from pathlib import Path
 from types import FrameType
 
 import torch
-import torch.distributed as dist
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from swsss.config import OptimizerConfig, RunConfig
 from swsss.data.loader import Stream, default_workers, seed_of, training_batches
-from swsss.errors import UserError
-from swsss.training.distributed import summed, synchronise_batch_norm
+from swsss.errors import Interrupted, UserError
+from swsss.training.distributed import Processes, summed, synchronise_batch_norm
 from swsss.training.log import Bar, TrainingLog
 from swsss.training.state import load_state, save_state
 from swsss.training.tasks import Task
-
-
-class Interrupted(Exception):  # noqa: N818 - it is no error
-    """The user asked to stop; the state is saved."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +46,11 @@ class Loop:
     preview: Callable[[int, TrainingLog], None] = field(default=lambda step, log: None)
 
 
-def train(fabric: Fabric, task: Task, streams: Sequence[Stream], loop: Loop) -> None:
+def train(fabric: Fabric, task: Task, streams: Sequence[Stream], loop: Loop) -> float:
     """Train `task.module` in place, from the saved state if there is one.
+
+    Returns:
+        Seconds it took, those before a resume included.
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM; the same command goes on from there.
@@ -64,7 +62,8 @@ def train(fabric: Fabric, task: Task, streams: Sequence[Stream], loop: Loop) -> 
     bare = _optimizer(task.module, loop.config)
     module, optimizer = fabric.setup(task.module, bare)
     state = loop.folder / "state.pt"
-    start = load_state(state, task, bare, fabric)
+    start, seconds = load_state(state, task, bare, fabric)
+    began = time.monotonic() - seconds
     batches = training_batches(
         streams,
         loop.num_classes,
@@ -78,20 +77,22 @@ def train(fabric: Fabric, task: Task, streams: Sequence[Stream], loop: Loop) -> 
     )
     log = TrainingLog(loop.folder, start) if fabric.is_global_zero else None
     module.train()
-    recent = _Recent(fabric, loop.config.batch)
+    processes = Processes(fabric)
+    recent = _Recent(fabric, processes, loop.config.batch)
     with Bar(loop.title, loop.config.steps, start) as bar, _stop_signals() as stopped:
-        for step, batch in enumerate(batches, start):
+        for step, batch in enumerate(processes.together(batches), start):
             lr = _set_lr(bare, loop.config, step)
             # Dropout follows from (seed, step) too, so no generator state has to be saved.
             torch.manual_seed(seed_of(loop.seed, step, fabric.global_rank, 2))
-            terms = task.losses(module, batch.to(fabric.device), step)
+            # Before the forward pass, so that old gradients do not lie beside its activations.
             optimizer.zero_grad()
+            terms = task.losses(module, batch.to(fabric.device), step)
             fabric.backward(terms["loss"])
             optimizer.step()
             done = step + 1
             recent.add(done, terms, batch.names)
             due = _due(loop, done)
-            stop = stopped() if fabric.world_size == 1 else bool(due) and _any(fabric, stopped())
+            stop = processes.any(stopped())
             if due or stop:
                 values = recent.means()
                 if log is not None:
@@ -103,12 +104,13 @@ def train(fabric: Fabric, task: Task, streams: Sequence[Stream], loop: Loop) -> 
             if "checkpoint" in due or stop:
                 if log is not None:
                     log.flush()
-                    save_state(state, done, task, bare, fabric)
+                    save_state(state, done, time.monotonic() - began, task, bare, fabric)
                 fabric.barrier()
             if stop:
                 raise Interrupted(
                     f"Stopped after step {done} of {loop.config.steps} ({loop.title}); the same command goes on there."
                 )
+    return time.monotonic() - began
 
 
 def _optimizer(module: nn.Module, config: OptimizerConfig) -> SGD:
@@ -131,10 +133,6 @@ def _due(loop: Loop, done: int) -> set[str]:
     return {name for name, steps in every.items() if last or done % steps == 0} | ({"log"} if last else set())
 
 
-def _any(fabric: Fabric, flag: bool) -> bool:
-    return bool(summed(fabric, torch.tensor(float(flag), device=fabric.device)) > 0)
-
-
 def _note(values: dict[str, float]) -> str:
     shown = [f"{key} {value:.3f}" for key, value in values.items() if key not in {"images_per_second", "pct_weight"}]
     return "  ".join([*shown, f"{values['images_per_second']:.1f} images/s"])
@@ -143,8 +141,8 @@ def _note(values: dict[str, float]) -> str:
 class _Recent:
     """The terms of the steps since the last look, still on the device, so that no step waits for the host."""
 
-    def __init__(self, fabric: Fabric, batch: int) -> None:
-        self.fabric, self.batch = fabric, batch
+    def __init__(self, fabric: Fabric, processes: Processes, batch: int) -> None:
+        self.fabric, self.processes, self.batch = fabric, processes, batch
         self.steps: list[tuple[int, tuple[str, ...]]] = []
         self.terms: list[Tensor] = []
         self.since = time.monotonic()
@@ -167,10 +165,7 @@ class _Recent:
         return {**dict(zip(self.names, table.mean(0).tolist(), strict=True)), "images_per_second": rate}
 
     def _not_finite(self, step: int, names: tuple[str, ...]) -> str:
-        everyone: list[tuple[str, ...]] = [names] * self.fabric.world_size
-        if self.fabric.world_size > 1:
-            dist.all_gather_object(everyone, names)
-        listed = ", ".join(name for part in everyone for name in part)
+        listed = ", ".join(name for part in self.processes.gathered(names) for name in part)
         return (
             f"The loss is not finite at step {step}; the images of its batch: {listed}. Lower the learning rate "
             "(--set stage1.lr=... or stage2.lr=...) or look at these images; the last good state is kept."

@@ -13,10 +13,11 @@ from swsss.errors import UserError
 from swsss.training.tasks import Task
 
 
-def save_state(path: Path, step: int, task: Task, optimizer: Optimizer, fabric: Fabric) -> None:
+def save_state(path: Path, step: int, seconds: float, task: Task, optimizer: Optimizer, fabric: Fabric) -> None:
     """Write everything a resume at `step` needs. Batches and dropout follow from (seed, step) and need no state."""
     state = {
         "step": step,
+        "seconds": seconds,
         "module": task.module.state_dict(),
         "memory": task.memory.state_dict(),
         "optimizer": optimizer.state_dict(),
@@ -27,15 +28,15 @@ def save_state(path: Path, step: int, task: Task, optimizer: Optimizer, fabric: 
     write_whole(path, buffer.getvalue())
 
 
-def load_state(path: Path, task: Task, optimizer: Optimizer, fabric: Fabric) -> int:
-    """Restore a state in place and return its step; 0 when there is none.
+def load_state(path: Path, task: Task, optimizer: Optimizer, fabric: Fabric) -> tuple[int, float]:
+    """Restore a state in place and return its step and the seconds spent; zeros when there is none.
 
     Raises:
         UserError: The file is damaged or belongs to another net.
 
     """
     if not path.is_file():
-        return 0
+        return 0, 0.0
     try:
         state: dict[str, Any] = torch.load(path, map_location=fabric.device, weights_only=True)
         task.module.load_state_dict(state["module"])
@@ -45,4 +46,4 @@ def load_state(path: Path, task: Task, optimizer: Optimizer, fabric: Fabric) -> 
     except Exception as error:  # torch raises half a dozen kinds, and each means the same to the user
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path} cannot be resumed from ({first}); delete it to start this stage again.") from None
-    return int(state["step"])
+    return int(state["step"]), float(state.get("seconds", 0.0))

@@ -18,6 +18,10 @@ from swsss.training.distributed import summed
 from swsss.training.losses import class_aware_cross_entropy, global_max_logits, image_level_loss
 
 
+Sum = tuple[Tensor, Tensor]
+"""A sum of pixel losses and the number of pixels in it."""
+
+
 class Task(Protocol):
     """One kind of training."""
 
@@ -42,9 +46,9 @@ class Pair(nn.Module):
         super().__init__()
         self.hybridnet, self.pseudonet = hybridnet, pseudonet
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The logits of both, each net seeing the whole batch at once."""
-        return self.hybridnet(images), self.pseudonet(images)
+    def forward(self, images: Tensor, alone: bool) -> tuple[Tensor, Tensor | None]:
+        """The logits of both, each net seeing the whole batch at once; of HybridNet only when it trains `alone`."""
+        return self.hybridnet(images), None if alone else self.pseudonet(images)
 
 
 class CrossTraining:
@@ -67,44 +71,58 @@ class CrossTraining:
         """See `Task.losses`."""
         half = len(batch.names) // 2
         size = (batch.masks.shape[1], batch.masks.shape[2])
-        hybrid_logits, pseudo_logits = module(normalise(batch.images))
+        if self.config.warm_start and step == self.config.burn_in:
+            self.nets["pseudonet"].load_state_dict(self.nets["hybridnet"].state_dict())
+        hybrid_logits, pseudo_logits = module(normalise(batch.images), step < self.config.burn_in)
         hybrid = candidate_scores(hybrid_logits, batch.candidates, size)
-        # On the labelled half PseudoNet is only watched, so nothing of it is kept for a backward pass.
-        watched = candidate_scores(pseudo_logits[:half].detach(), batch.candidates[:half], size)
-        pseudo = candidate_scores(pseudo_logits[half:], batch.candidates[half:], size)
-
-        counts = self.iou.counts(batch.masks[:half], predicted_classes(watched, batch.candidates[:half]))
-        self.iou.update(summed(self.fabric, counts))
-        weights = image_weights(self.iou.iou(), batch.tags[half:], self.config.exponent, self.config.zero_iou)
-
-        from_pseudo = _cross_targets(pseudo, batch, half)
-        from_hybrid = _cross_targets(hybrid[half:], batch, half)
-        candidates = batch.candidates[half:]
         labelled = class_aware_cross_entropy(hybrid[:half], batch.masks[:half], batch.candidates[:half])
-        crossed = class_aware_cross_entropy(hybrid[half:], from_pseudo, candidates, weights)
-        taught = class_aware_cross_entropy(pseudo, from_hybrid, candidates)
+        crossed, taught, weight = self._cross(hybrid[half:], pseudo_logits, batch, size)
         segmentation, pct, pseudonet = _means(self.fabric, [labelled, crossed, taught])
         image_level = image_level_loss(global_max_logits(hybrid_logits, size), batch.tags)
-        cross = self.config.cross_loss if step >= self.config.burn_in else 0.0
+        supervised = segmentation + self.config.image_loss * image_level
         return {
-            "loss": segmentation + pseudonet + self.config.image_loss * image_level + cross * pct,
+            "loss": supervised + pseudonet + self.config.cross_loss * pct,
             "hybridnet_cce": segmentation,
             "pseudonet_cce": pseudonet,
             "image_level": image_level,
             "pct": pct,
             "pct_iou": self.iou.iou().mean(),
-            "pct_weight": weights.mean(),
+            "pct_weight": weight,
         }
 
+    def _cross(
+        self, hybrid: Tensor, pseudo_logits: Tensor | None, batch: Batch, size: tuple[int, int]
+    ) -> tuple[Sum, Sum, Tensor]:
+        """HybridNet's and PseudoNet's loss on each other's labels of the other half, and PCT's mean image weight."""
+        if pseudo_logits is None:
+            none = hybrid.new_zeros(())
+            return (none, none), (none, none), none
+        half = len(hybrid)
+        candidates = batch.candidates[half:]
+        pseudo = candidate_scores(pseudo_logits[half:], candidates, size)
+        self._watch(pseudo_logits[:half].detach(), batch, size)
+        weights = image_weights(self.iou.iou(), batch.tags[half:], self.config.exponent, self.config.zero_iou)
+        crossed = class_aware_cross_entropy(hybrid, _cross_targets(pseudo, batch), candidates, weights)
+        taught = class_aware_cross_entropy(pseudo, _cross_targets(hybrid, batch), candidates)
+        return crossed, taught, weights.mean()
 
-def _cross_targets(scores: Tensor, batch: Batch, half: int) -> Tensor:
+    def _watch(self, pseudo_logits: Tensor, batch: Batch, size: tuple[int, int]) -> None:
+        """Follow PseudoNet's IoU on the labelled half, where it is not trained."""
+        half = len(pseudo_logits)
+        scores = candidate_scores(pseudo_logits, batch.candidates[:half], size)
+        counts = self.iou.counts(batch.masks[:half], predicted_classes(scores, batch.candidates[:half]))
+        self.iou.update(summed(self.fabric, counts))
+
+
+def _cross_targets(scores: Tensor, batch: Batch) -> Tensor:
     """The arg-max labels of the other half, the true mask where an image has one, 255 in the padding; no gradient."""
+    half = len(batch.names) - len(scores)
     masks = batch.masks[half:]
     known = batch.labelled[half:, None, None] | (masks == IGNORE)
     return torch.where(known, masks.long(), predicted_classes(scores, batch.candidates[half:]))
 
 
-def _means(fabric: Fabric, sums: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
+def _means(fabric: Fabric, sums: list[Sum]) -> list[Tensor]:
     """Means over the pixels of all processes, scaled so that averaging the processes' gradients gives the true one."""
     counts = summed(fabric, torch.stack([count for _, count in sums])).clamp(min=1)
     return [total * fabric.world_size / count for (total, _), count in zip(sums, counts, strict=True)]

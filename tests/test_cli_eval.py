@@ -1,0 +1,133 @@
+"""`swsss-eval` and `swsss-data demo`, and what they say of files that are not what they should be."""
+
+import json
+import re
+import shutil
+
+import pytest
+import torch
+from commands import invoke, message
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from swsss.checkpoint import FORMAT
+
+
+@pytest.mark.parametrize("tags", ["given", "none", "both"])
+def test_eval__every_figure_has_its_regime(finished, data, tmp_path, tags):
+    file = tmp_path / "scores.json"
+    words = ["--tags", tags, "--device", "cpu", "--json", file]
+    result = invoke("swsss-eval", finished / "final.safetensors", "--data", data, *words)
+    assert result.exit_code == 0, result.output
+    regimes = ["given", "none"] if tags == "both" else [tags]
+    heading = next(line for line in result.output.splitlines() if "class" in line)
+    assert re.findall(r"tags=(\w+)", heading) == regimes
+    lines = [line for line in result.output.splitlines() if "mIoU" in line]
+    values = json.loads(file.read_text())
+    assert [score["tags"] for score in values["scores"]] == regimes
+    # As many figures a line as there are regimes in the heading, and the same as in the file.
+    assert [[float(figure) for figure in re.findall(r"[\d.]+", line)] for line in lines] == [
+        [round(100 * score["miou"], 1) for score in values["scores"]]
+    ]
+    assert (values["model"], values["split"], values["tta"]) == ("final.safetensors", "val", "none")
+    assert all(score["images"] == 4 and len(score["iou"]) == 7 for score in values["scores"])
+
+
+def test_eval__as_the_run_scored_it(finished, data, tmp_path):
+    """The command gives the figures that the run stored."""
+    invoke("swsss-eval", finished / "hybridnet.safetensors", "--data", data, "--json", tmp_path / "scores.json")
+    scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
+    models = json.loads((finished / "results.json").read_text())["models"]
+    assert scores == [{k: v for k, v in one.items() if k != "model"} for one in models if one["model"] == "HybridNet"]
+
+
+def _missing(path, original):
+    pass
+
+
+def _cut_short(path, original):
+    path.write_bytes(original.read_bytes()[:100_000])
+
+
+def _foreign(path, original):
+    save_file({"weight": torch.ones(2)}, path)
+
+
+def _header(change):
+    def write(path, original):
+        with safe_open(original, "pt") as file:
+            header = json.loads(file.metadata()["swsss"])
+        save_file(load_file(original), path, {"swsss": json.dumps(change(header))})
+
+    return write
+
+
+_newer = _header(lambda header: {**header, "format": FORMAT + 1, "net": "of a kind not known yet"})
+_incomplete = _header(lambda header: {key: header[key] for key in ("format", "net")})
+_another_net = _header(lambda header: {**header, "net": {**header["net"], "aspp_channels": 16}})
+_other_classes = _header(lambda header: {**header, "classes": ["background", *"abcdef"]})
+
+
+def _pickle(path, original):
+    torch.save({"net": torch.nn.Linear(2, 2)}, path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name", "told"),
+    [
+        (_missing, "m.safetensors", "There is no model file {path}."),
+        (_cut_short, "m.safetensors", "{path} is not a whole safetensors file"),
+        (_foreign, "m.safetensors", "{path} was not written by swsss: it carries no description of its net."),
+        (_incomplete, "m.safetensors", "{path} was not written by swsss: it carries no description of its net."),
+        (_newer, "m.safetensors", "{path} has format 2, newer than this swsss reads (1); upgrade swsss."),
+        (_another_net, "m.safetensors", "{path} is damaged: its weights do not fit the net it describes."),
+        (_other_classes, "m.safetensors", "{path} knows the classes background, a, b, c, d, e, f; {data} has background,"),
+        (_pickle, "m.pth", "{path} cannot be loaded as weights only"),
+        (_cut_short, "m.pth", "{path} cannot be loaded as weights only"),
+    ],
+)
+def test_eval__model_is_not_what_it_should_be(finished, data, tmp_path, spoil, name, told):
+    path = tmp_path / name
+    spoil(path, finished / "final.safetensors")
+    assert told.format(path=path, data=data) in message(invoke("swsss-eval", path, "--data", data))
+
+
+def test_eval__model_of_other_classes_to_start_from(finished, order, tmp_path):
+    path = tmp_path / "m.safetensors"
+    _other_classes(path, finished / "hybridnet.safetensors")
+    start = ["--out", tmp_path / "run", "--set", f"stage1.init_hybridnet={path}"]
+    assert f"{path} has other classes than the data set (background, a, b" in (
+        message(invoke("swsss-train stage1", *order, *start))
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_eval__images_without_masks(finished, copied):
+    shutil.rmtree(copied / "masks")
+    told = message(invoke("swsss-eval", finished / "final.safetensors", "--data", copied))
+    assert told.startswith("4 problems in the inputs; nothing was started:")
+    assert "images/val_0003.jpg has no mask, and needs one to train or evaluate on; add masks/val_0003.png." in told
+
+
+def test_eval__no_such_split(finished, data):
+    told = message(invoke("swsss-eval", finished / "final.safetensors", "--data", data, "--split", "test"))
+    assert told == f"{data} has no split 'test' (splits there: strong, train, val)."
+
+
+def test_data_demo__twice(tmp_path, monkeypatch):
+    # The real one has hundreds of pictures.
+    monkeypatch.setattr("swsss.demo._pool", _small_pool)
+    folder = tmp_path / "demo"
+    for _ in range(2):
+        result = invoke("swsss-data demo", folder)
+        assert result.exit_code == 0
+        assert f"The demo data set is in {folder}." in result.output
+    assert "holds a demo with other settings" in message(invoke("swsss-data demo", folder, "--seed", 1))
+    assert "is not empty and holds no demo" in message(invoke("swsss-data demo", tmp_path))
+
+
+def _small_pool(seed, split, index, size):
+    from swsss.demo.creatures import CREATURES
+    from swsss.demo.scene import paint_pool
+
+    raise NotImplementedError(CREATURES, paint_pool)
