@@ -31,7 +31,8 @@ from swsss.data.images import write_whole
 from swsss.data.inputs import Inputs, prepare
 from swsss.evaluate import Metrics, evaluate
 from swsss.predict import Predictor
-from swsss.run import Run, begin_run, run_baseline, run_labels, run_stage1, run_stage2
+from swsss.run import Run, begin_run
+from swsss.stages import run_baseline, run_labels, run_stage1, run_stage2
 from swsss.training.distributed import make_fabric
 
 ARMS = ("ce", "cce", "hybridnet", "pseudonet", "average", "final", "final drop")

@@ -67,7 +67,7 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--val", default=None, help="Split to evaluate on [default: val, if there is one]."),
         click.option(
-            "--recipe", default="small", show_default=True, help="Settings that ship with swsss: paper, small or demo."
+            "--recipe", default="", help="Settings that ship with swsss: small, paper or demo [default: small]."
         ),
         click.option(
             "--config", type=click.Path(path_type=Path), help="TOML file with all settings, instead of a recipe."

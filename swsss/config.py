@@ -14,6 +14,8 @@ from swsss.errors import InputError, UserError
 from swsss.nets import NetConfig
 
 Tta = Literal["none", "flip", "paper"]
+DEFAULT_RECIPE = "small"
+
 Labeller = Literal["hybridnet", "pseudonet", "average"]
 PixelLoss = Literal["ce", "cce"]
 ZeroIoU = Literal["skip", "count"]
@@ -128,7 +130,7 @@ def _recipes() -> Any:
     return resources.files("swsss.recipes")
 
 
-def load_config(recipe: str = "small", file: Path | None = None, settings: Iterable[str] = ()) -> Config:
+def load_config(recipe: str = DEFAULT_RECIPE, file: Path | None = None, settings: Iterable[str] = ()) -> Config:
     """Resolve a configuration.
 
     Args:

@@ -73,7 +73,7 @@ def finish(run: Run, facts: Mapping[str, str]) -> Table | None:
         curves=_curves(run.folder),
         facts={**facts, **spent, "evaluation TTA": run.config.eval_tta, "swsss": __version__},
     )
-    return metrics_table(scored, run.inputs.classes) if scored else None
+    return metrics_table(scored) if scored else None
 
 
 def _row(item: Scored) -> Row:
@@ -81,20 +81,16 @@ def _row(item: Scored) -> Row:
     return Row(item.name, metrics.tags, metrics.miou, metrics.pixel_accuracy, tuple(metrics.per_class))
 
 
-def metrics_table(scored: Sequence[Scored], classes: ClassTable) -> Table:
-    """The scores in percent, every line with its tags regime."""
-    table = Table(title="IoU in percent", title_justify="left")
-    table.add_column("model")
-    table.add_column("tags", no_wrap=True)
-    for heading in ("mIoU", "pixel acc."):
-        table.add_column(heading, justify="right")
-    shown = classes.names if len(classes) <= 8 else ()
-    for name in shown:
-        table.add_column(name, justify="right")
+def metrics_table(scored: Sequence[Scored]) -> Table:
+    """The scores in percent, every line with its tags regime; single classes are in the report."""
+    table = Table(title="in percent", title_justify="left")
+    for heading in ("model", "tags"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("mIoU", "pixel accuracy"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for item in scored:
         metrics = item.metrics
-        numbers = [metrics.miou, metrics.pixel_accuracy, *(metrics.per_class if shown else ())]
-        table.add_row(item.name, f"tags={metrics.tags}", *(percent(number) for number in numbers))
+        table.add_row(item.name, f"tags={metrics.tags}", percent(metrics.miou), percent(metrics.pixel_accuracy))
     return table
 
 

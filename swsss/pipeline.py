@@ -10,14 +10,15 @@ from lightning_fabric import Fabric
 from rich.table import Table
 
 from swsss.checkpoint import load_checkpoint
-from swsss.config import Config, Tta, load_config
+from swsss.config import DEFAULT_RECIPE, Config, Tta, load_config
 from swsss.data.dataset import open_dataset
 from swsss.data.inputs import Inputs, prepare, prepare_evaluation
 from swsss.errors import UserError
 from swsss.evaluate import evaluate
 from swsss.outcome import class_table, finish
 from swsss.predict import Predictor
-from swsss.run import Run, begin_run, check_run, run_baseline, run_labels, run_stage1, run_stage2
+from swsss.run import Run, begin_run
+from swsss.stages import check_run, run_baseline, run_labels, run_stage1, run_stage2
 from swsss.training.distributed import make_fabric
 from swsss.training.log import Bar, console
 
@@ -32,7 +33,7 @@ class Order:
     strong: str | None = None
     train_split: str | None = None
     val: str | None = None
-    recipe: str = "small"
+    recipe: str = ""
     config: Path | None = None
     settings: Sequence[str] = ()
     device: str = "auto"
@@ -40,9 +41,11 @@ class Order:
 
     def resolve(self) -> Config:
         """The configuration: recipe or file, then --set, then the splits."""
+        if self.recipe and self.config:
+            raise UserError("--recipe and --config both name all settings; give one of them.")
         splits = {"data.strong": self.strong, "data.train": self.train_split, "data.val": self.val}
         chosen = [f"{key}={value!r}" for key, value in splits.items() if value is not None]
-        return load_config(self.recipe, self.config, [*self.settings, *chosen])
+        return load_config(self.recipe or DEFAULT_RECIPE, self.config, [*self.settings, *chosen])
 
 
 def carry_out(order: Order) -> Table | None:
@@ -57,7 +60,7 @@ def carry_out(order: Order) -> Table | None:
 
     """
     config = order.resolve()
-    fabric, precision = make_fabric(order.device, order.devices, config.run.precision)
+    fabric, precision = make_fabric(order.device, order.devices, config.run.precision, idle=config.stage1.burn_in > 0)
     console.quiet = not fabric.is_global_zero
     inputs = _first_process(fabric, order, config)
     run = Run(order.out, config, inputs, fabric, precision)
@@ -108,7 +111,7 @@ def _begin(order: Order, config: Config, world: int) -> Inputs:
 def _facts(order: Order, run: Run) -> dict[str, str]:
     return {
         "data": order.data.name,
-        "recipe": str(order.config or order.recipe),
+        "recipe": str(order.config or order.recipe or DEFAULT_RECIPE),
         "training images": str(len(run.inputs.train)),
         "with a mask": str(len(run.inputs.strong)),
         "val images": str(len(run.inputs.val)),

@@ -97,12 +97,12 @@ class Started:
     def told(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
-    def ended(self, code: int = 0, seconds: float = 120) -> str:
+    def ended(self, code: int = 0, seconds: float = 300) -> str:
         """What it told, once it has ended with that exit code."""
         assert self.process.wait(seconds) == code, self.told
         return self.told
 
-    def when(self, happened: Callable[[], object], seconds: float = 120) -> None:
+    def when(self, happened: Callable[[], object], seconds: float = 300) -> None:
         """Come back the moment something has happened; the command must not end before."""
         deadline = time.monotonic() + seconds
         while not happened():

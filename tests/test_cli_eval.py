@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from commands import invoke, message
@@ -81,7 +82,11 @@ def _pickle(path, original):
         (_incomplete, "m.safetensors", "{path} was not written by swsss: it carries no description of its net."),
         (_newer, "m.safetensors", "{path} has format 2, newer than this swsss reads (1); upgrade swsss."),
         (_another_net, "m.safetensors", "{path} is damaged: its weights do not fit the net it describes."),
-        (_other_classes, "m.safetensors", "{path} knows the classes background, a, b, c, d, e, f; {data} has background,"),
+        (
+            _other_classes,
+            "m.safetensors",
+            "{path} knows the classes background, a, b, c, d, e, f; {data} has background,",
+        ),
         (_pickle, "m.pth", "{path} cannot be loaded as weights only"),
         (_cut_short, "m.pth", "{path} cannot be loaded as weights only"),
     ],
@@ -115,8 +120,11 @@ def test_eval__no_such_split(finished, data):
 
 
 def test_data_demo__twice(tmp_path, monkeypatch):
-    # The real one has hundreds of pictures.
-    monkeypatch.setattr("swsss.demo._pool", _small_pool)
+    # Hundreds of pictures are seconds of painting; here each is one flat creature.
+    monkeypatch.setattr(
+        "swsss.demo.paint_pool",
+        lambda _, size, cast: (np.zeros((size, size, 3), np.uint8), np.full((size, size), cast[0], np.uint8)),
+    )
     folder = tmp_path / "demo"
     for _ in range(2):
         result = invoke("swsss-data demo", folder)
@@ -124,10 +132,3 @@ def test_data_demo__twice(tmp_path, monkeypatch):
         assert f"The demo data set is in {folder}." in result.output
     assert "holds a demo with other settings" in message(invoke("swsss-data demo", folder, "--seed", 1))
     assert "is not empty and holds no demo" in message(invoke("swsss-data demo", tmp_path))
-
-
-def _small_pool(seed, split, index, size):
-    from swsss.demo.creatures import CREATURES
-    from swsss.demo.scene import paint_pool
-
-    raise NotImplementedError(CREATURES, paint_pool)

@@ -39,9 +39,10 @@ def streams_of(samples: list[Sample], per_step: int = 2) -> list[Stream]:
     return [Stream(samples[:3], AUGMENT, per_step), Stream(samples, AUGMENT, per_step)]
 
 
-def batches(samples: list[Sample], per_step: int = 2, **settings: int) -> list[Batch]:
-    settings = {"seed": 5, "start": 0, "stop": 6, "workers": 0, **settings}
-    return list(training_batches(streams_of(samples, per_step), CLASSES, **settings))
+def batches(samples: list[Sample], per_step: int = 2, start: int = 0, stop: int = 6, **settings: int) -> list[Batch]:
+    settings = {"seed": 5, "workers": 0, **settings}
+    streams = streams_of(samples, per_step)
+    return list(training_batches(streams, CLASSES, steps=range(start, stop), **settings))
 
 
 def assert_equal(found: list[Batch], expected: list[Batch]) -> None:
@@ -68,7 +69,7 @@ def test_batch(samples: list[Sample]) -> None:
 
 def test_batch__unlabelled_image_without_padding_has_no_255(samples: list[Sample]) -> None:
     stream = Stream(samples[3:], Augment(AugmentConfig(), 24), 3)
-    (batch,) = training_batches([stream], CLASSES, seed=0, start=0, stop=1, workers=0)
+    (batch,) = training_batches([stream], CLASSES, seed=0, steps=range(1), workers=0)
     assert not batch.labelled.any()
     assert (batch.masks == 0).all()
 
@@ -120,7 +121,7 @@ def test_training_batches__another_seed(samples: list[Sample]) -> None:
 
 def test_training_batches__same_image_twice_is_augmented_anew(samples: list[Sample]) -> None:
     stream = Stream(samples[:1], AUGMENT, 4)
-    (batch,) = training_batches([stream], CLASSES, seed=0, start=0, stop=1, workers=0)
+    (batch,) = training_batches([stream], CLASSES, seed=0, steps=range(1), workers=0)
     assert len({image.numpy().tobytes() for image in batch.images}) == 4
 
 
@@ -134,7 +135,7 @@ def test_training_batches__file_gone(tmp_path: Path, workers: int, part: str) ->
     gone.unlink()
     stream = Stream([sample], AUGMENT, 2)
     with pytest.raises(UserError) as caught:
-        list(training_batches([stream], CLASSES, seed=0, start=0, stop=2, workers=workers))
+        list(training_batches([stream], CLASSES, seed=0, steps=range(2), workers=workers))
     text = str(caught.value)
     assert type(caught.value) is UserError
     assert text.startswith(f"{gone} cannot be read as")

@@ -9,8 +9,8 @@ import numpy as np
 
 from swsss.data.classes import IGNORE, ClassTable
 from swsss.data.dataset import Sample
-from swsss.errors import InputError, UserError
 from swsss.data.images import Pixels, read_image, read_mask
+from swsss.errors import InputError, UserError
 
 Progress = Callable[[int, int], None]
 """Called with how many images are done, and of how many."""

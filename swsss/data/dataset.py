@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swsss.data.classes import VOC_NAMES, ClassTable, read_classes
-from swsss.errors import InputError, UserError
 from swsss.data.images import IMAGE_SUFFIXES
 from swsss.data.tags import read_tags
+from swsss.errors import InputError, UserError
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,10 +106,10 @@ def read_mask(path: Path) -> Pixels:
         with Image.open(path) as image:
             if image.mode not in {"P", "L", "1"}:
                 raise UserError(
-                    f"{path} is a {image.mode} image; a mask must be an indexed or 8-bit grey PNG whose pixels are class ids."
+                    f"{path} is a {image.mode} image; a mask must be an indexed or 8-bit grey PNG of class ids."
                 )
             return np.array(image, np.uint8)
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{path} cannot be read as a mask: {error}.") from None
 
 

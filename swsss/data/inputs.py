@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
+from swsss.config import DataConfig
 from swsss.data.checks import check_inputs, resolve_tags
 from swsss.data.classes import ClassTable
-from swsss.config import DataConfig
 from swsss.data.dataset import Dataset, Sample
 from swsss.errors import UserError
 

@@ -1,4 +1,4 @@
-"""Training batches as a pure function of (seed, step): no state to save, the same after a resume and with any number of workers."""
+"""Training batches as a pure function of (seed, step): no state to save, the same with any number of workers."""
 
 import os
 import signal
@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from swsss.data.dataset import Sample
-from swsss.errors import UserError
-from swsss.data.images import Pixels, orient, read_image, read_mask
 from swsss.candidates import candidate_ids
+from swsss.data.dataset import Sample
+from swsss.data.images import Pixels, orient, read_image, read_mask
 from swsss.data.transforms import Augment
+from swsss.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,19 @@ def seed_of(*numbers: int) -> int:
 
 
 class _Keys:
-    """The keys of every step from `start` on, for one process of several."""
+    """The keys of every step, for one process of several."""
 
-    def __init__(self, streams: Sequence[Stream], seed: int, start: int, stop: int, rank: int, world: int) -> None:
+    def __init__(self, streams: Sequence[Stream], seed: int, steps: range, rank: int, world: int) -> None:
         self.streams, self.seed = streams, seed
-        self.start, self.stop = start, stop
+        self.steps = steps
         self.rank, self.world = rank, world
         self.orders: dict[tuple[int, int], Tensor] = {}
 
     def __len__(self) -> int:
-        return self.stop - self.start
+        return len(self.steps)
 
     def __iter__(self) -> Iterator[list[Key]]:
-        for step in range(self.start, self.stop):
+        for step in self.steps:
             yield [
                 self._key(number, (step * self.world + self.rank) * stream.per_step + place)
                 for number, stream in enumerate(self.streams)
@@ -174,14 +174,13 @@ def training_batches(
     num_classes: int,
     *,
     seed: int,
-    start: int,
-    stop: int,
+    steps: range,
     workers: int,
     rank: int = 0,
     world: int = 1,
     pin: bool = False,
 ) -> Iterator[Batch]:
-    """The batches of steps `start` to `stop` for process `rank` of `world`.
+    """The batches of `steps` for process `rank` of `world`.
 
     Together the processes see exactly what one process sees that has `world` times as many samples a step.
 
@@ -191,7 +190,7 @@ def training_batches(
     """
     loader: DataLoader[Batch] = DataLoader(
         _Samples(streams, num_classes),
-        batch_sampler=_Keys(streams, seed, start, stop, rank, world),
+        batch_sampler=_Keys(streams, seed, steps, rank, world),
         num_workers=workers,
         collate_fn=_same,
         worker_init_fn=_start_worker,

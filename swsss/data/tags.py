@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from swsss.data.classes import ClassTable
-from swsss.errors import UserError
 from swsss.data.images import write_whole
 from swsss.data.tag_labels import SEPARATORS, Labels, Tags, row_parser
 from swsss.data.tag_rows import ImageNames, RowProblems
+from swsss.errors import UserError
 
 if TYPE_CHECKING:
     from _csv import Reader

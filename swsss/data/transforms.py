@@ -100,7 +100,7 @@ GEOMETRIC: dict[str, Operation] = {
 
 
 def draw_operations(count: int) -> list[Operation]:
-    """`count` operations, the share of the two pools drawn first, then the operations, with replacement (as the authors draw)."""
+    """`count` operations: the share of each pool is drawn first, then the operations, with replacement."""
     photometric = int(torch.randint(count + 1, ()))
     shares = [(PHOTOMETRIC, photometric), (GEOMETRIC, count - photometric)]
     return [list(pool.values())[int(torch.randint(len(pool), ()))] for pool, times in shares for _ in range(times)]

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 from swsss.data.classes import VOC_NAMES, ClassTable
 from swsss.data.dataset import list_images
-from swsss.errors import InputError, UserError
 from swsss.data.images import write_whole
 from swsss.data.tags import write_tags
 from swsss.data.voc_masks import augment, fetch
+from swsss.errors import InputError, UserError
 
 STRONG_COUNTS = (92, 183, 366, 732, 1464)
 """Sizes of the pixel-labelled subsets in the papers; each is the head of `train.txt`."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from swsss.errors import UserError
 from swsss.data.images import Pixels, write_mask, write_whole
+from swsss.errors import UserError
 
 _ARCHIVE = "benchmark.tgz"
 _DOWNLOAD_ERRORS = (

@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from swsss.data.images import Pixels, write_mask, write_whole
 from swsss.demo.creatures import CREATURES
 from swsss.demo.scene import paint_pool
 from swsss.errors import UserError
-from swsss.data.images import Pixels, write_mask, write_whole
 
 MARKER = "demo.json"
 """What the folder was made with; written first, so that a demo whose making was interrupted is known as ours."""

@@ -1,7 +1,7 @@
 """The creatures of the demo's tide pools.
 
-Three pairs. A pair shares build, size and colours and differs in details: stripes or spots and the cut of the fins, five
-arms or eight, ribs or rings and the rim. A tag that names the creature says at once what a few masks hardly teach.
+Three pairs. A pair shares build, size and colours and differs in details: stripes or spots and the cut of the fins,
+five arms or eight, ribs or rings and the rim. A tag that names the creature says at once what a few masks hardly teach.
 """
 
 import colorsys

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from swsss.data.images import Pixels
 from swsss.demo.canvas import OVERSAMPLE, Canvas, Floats, Paint, Part, Pose
 from swsss.demo.creatures import creature, dots, flat, mix, ramp, rgb, rounded
-from swsss.data.images import Pixels
 
 # Dark and light colour of the bed as hue, saturation, value: warm sand, lagoon, slate, deep blue.
 _BEDS = (

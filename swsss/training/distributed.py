@@ -18,13 +18,14 @@ T = TypeVar("T")
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
 
-def make_fabric(accelerator: str, devices: int, precision: str) -> tuple[Fabric, str]:
+def make_fabric(accelerator: str, devices: int, precision: str, *, idle: bool = False) -> tuple[Fabric, str]:
     """Start Fabric, and with it the other processes.
 
     Args:
         accelerator: "auto", "cpu" or "cuda".
         devices: Processes; under `torchrun` its own number counts.
         precision: "auto", "32", "bf16" or "16".
+        idle: Whether some steps leave parameters without a gradient, as PseudoNet's in a burn-in.
 
     Returns:
         Fabric, launched, and the precision that "auto" became.

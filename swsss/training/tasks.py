@@ -17,7 +17,6 @@ from swsss.training.cross_training import RunningIoU, image_weights
 from swsss.training.distributed import summed
 from swsss.training.losses import class_aware_cross_entropy, global_max_logits, image_level_loss
 
-
 Sum = tuple[Tensor, Tensor]
 """A sum of pixel losses and the number of pixels in it."""
 

@@ -1,0 +1,177 @@
+"""The stages that fill a run folder, each skipped when it is done."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from swsss.checkpoint import Checkpoint, Task, load_checkpoint, save_checkpoint
+from swsss.config import Config, SupervisedConfig
+from swsss.data.classes import ClassTable
+from swsss.data.dataset import Sample
+from swsss.data.loader import Stream, seed_of
+from swsss.data.transforms import Augment
+from swsss.errors import UserError
+from swsss.nets import DeepLabV3Plus, build_net
+from swsss.predict import Predictor
+from swsss.pseudo_labels import Labeller, begin_labels, pseudo_labelled, source_of, write_labels
+from swsss.run import Run, checkpoint_path, note_seconds
+from swsss.training.distributed import Processes
+from swsss.training.log import Bar
+from swsss.training.loop import Loop, train
+from swsss.training.previews import Previews
+from swsss.training.tasks import CrossTraining, Supervised
+from swsss.training.tasks import Task as TrainingTask
+
+STAGES = ("baseline", "stage1", "stage2")
+"""Names of the trainings; each draws its batches from a seed of its own."""
+
+
+def check_run(folder: Path, config: Config, classes: ClassTable, stages: str, world: int) -> None:
+    """Find before anything starts what would otherwise come out only when a stage begins.
+
+    Args:
+        folder: Of the run; it need not exist.
+        config: Resolved configuration.
+        classes: Of the data set.
+        stages: "all", "stage1" or "stage2".
+        world: Number of processes.
+
+    Raises:
+        UserError: A batch cannot be shared, stage 1 is missing, or weights cannot be loaded.
+
+    """
+    if stages == "stage2":
+        _stage1_files(folder, config)
+    batches = {"stage1.batch / 2": config.stage1.batch // 2, "stage2.batch": config.stage2.batch}
+    if config.baseline is not None:
+        batches["baseline.batch"] = config.baseline.batch
+    for name, count in batches.items():
+        if count % world:
+            raise UserError(f"{name} = {count} cannot be shared evenly among {world} devices.")
+    build_net(config.net, len(classes))
+    for start in (config.stage1.init_hybridnet, config.stage1.init_pseudonet):
+        if start:
+            _started_from(start, classes)
+
+
+def run_stage1(run: Run) -> None:
+    """Train HybridNet and PseudoNet."""
+    if _is_done(run, "stage1", "hybridnet", "pseudonet"):
+        return
+    config = run.config.stage1
+    starts = (config.init_hybridnet, config.init_pseudonet)
+    hybrid, pseudo = (_net(run, number, start) for number, start in enumerate(starts))
+    task = CrossTraining(hybrid, pseudo, config, run.fabric)
+    half = config.batch // 2 // run.fabric.world_size
+    streams = [
+        Stream(run.inputs.strong, Augment(config.labelled, config.crop), half),
+        Stream(run.inputs.train, Augment(config.unlabelled, config.crop), half),
+    ]
+    _train(run, "stage1", task, streams, "conditioned")
+
+
+def run_labels(run: Run) -> None:
+    """Write the pseudo labels of every tagged training image that is not pixel-labelled."""
+    labeller = stage1_labeller(run)
+    if run.fabric.is_global_zero:
+        begin_labels(run.labels, labeller)
+    run.fabric.barrier()
+    rank, world = run.fabric.global_rank, run.fabric.world_size
+    samples = [sample for sample in run.inputs.train if not sample.mask]
+    error = None
+    try:
+        with Bar("pseudo labels", len(samples[rank::world])) as bar:
+            write_labels(labeller, samples, run.labels, rank=rank, world=world, progress=bar.counted)
+    except UserError as found:
+        error = found
+    Processes(run.fabric).agree(error)
+
+
+def stage1_labeller(run: Run) -> Labeller:
+    """The labeller `labels.labeller` names.
+
+    Raises:
+        UserError: Stage 1 has not been trained in this run.
+
+    """
+    paths = _stage1_files(run.folder, run.config)
+    nets = [run.placed(load_checkpoint(path).net) for path in paths]
+    settings = run.config.labels
+    predictor = Predictor(nets, run.fabric.device, run.precision, settings.tta)
+    return Labeller(predictor, settings.ignore_below, source_of(paths, settings))
+
+
+def _stage1_files(folder: Path, config: Config) -> list[Path]:
+    """The checkpoints the labeller needs."""
+    name = config.labels.labeller
+    paths = [checkpoint_path(folder, role) for role in (("hybridnet", "pseudonet") if name == "average" else (name,))]
+    for path in paths:
+        if not path.is_file():
+            raise UserError(
+                f"{path} is not there; train stage 1 first (swsss-train stage1 or all, with the same --out)."
+            )
+    return paths
+
+
+def run_stage2(run: Run, labels: Path) -> None:
+    """Train the final net on pseudo labels (and the true masks there are)."""
+    samples = pseudo_labelled(run.inputs.train, labels)
+    missing = [sample.mask for sample in samples if not sample.mask or not sample.mask.is_file()]
+    if missing:
+        raise UserError(f"{len(missing)} training images have no pseudo label (first: {missing[0]}).")
+    _supervised(run, "stage2", "final", run.config.stage2, samples)
+
+
+def run_baseline(run: Run) -> None:
+    """Train the supervised-only net on the pixel-labelled images, to compare with."""
+    if run.config.baseline is not None:
+        _supervised(run, "baseline", "baseline", run.config.baseline, run.inputs.strong)
+
+
+def _supervised(run: Run, stage: str, role: str, config: SupervisedConfig, samples: Sequence[Sample]) -> None:
+    if _is_done(run, stage, role):
+        return
+    task = Supervised(_net(run, 2), role, config.loss, run.fabric)
+    per_step = config.batch // run.fabric.world_size
+    streams = [Stream(samples, Augment(config.augment, config.crop), per_step)]
+    _train(run, stage, task, streams, "conditioned" if config.loss == "cce" else "plain")
+
+
+def _is_done(run: Run, stage: str, *roles: str) -> bool:
+    done = all(run.path(role).is_file() for role in roles)
+    if done:
+        # Still there when the process was killed just before it would have removed it.
+        (run.folder / stage / "state.pt").unlink(missing_ok=True)
+    return done
+
+
+def _train(run: Run, stage: str, task: TrainingTask, streams: Sequence[Stream], kind: Task) -> None:
+    config = getattr(run.config, stage)
+    folder = run.folder / stage
+    previews = Previews(task.nets, run.inputs, folder, run.fabric.device, run.precision, masked=kind == "conditioned")
+    seed = seed_of(run.config.seed, STAGES.index(stage))
+    loop = Loop(stage, folder, config, run.config.run, seed, len(run.inputs.classes), previews.write)
+    seconds = train(run.fabric, task, streams, loop)
+    if run.fabric.is_global_zero:
+        for role, net in task.nets.items():
+            facts = {"steps": config.steps, "seed": run.config.seed}
+            save_checkpoint(run.path(role), Checkpoint(net, run.inputs.classes, kind, role, facts))
+        note_seconds(run, stage, seconds)
+        (folder / "state.pt").unlink(missing_ok=True)
+    run.fabric.barrier()
+
+
+def _net(run: Run, number: int, start: str = "") -> DeepLabV3Plus:
+    """A net of the run; `number` tells apart nets that must not start from the same random weights."""
+    if start:
+        return _started_from(start, run.inputs.classes).train()
+    torch.manual_seed(seed_of(run.config.seed, number))
+    return build_net(run.config.net, len(run.inputs.classes))
+
+
+def _started_from(start: str, classes: ClassTable) -> DeepLabV3Plus:
+    checkpoint = load_checkpoint(Path(start).expanduser())
+    if checkpoint.classes != classes:
+        raise UserError(f"{start} has other classes than the data set ({', '.join(checkpoint.classes.names)}).")
+    return checkpoint.net
