@@ -25,7 +25,7 @@ $(INSTALLED): pyproject.toml
 
 demo: install
 	$(BIN)/swsss-data demo demo/data
-	$(BIN)/swsss-train all --data demo/data --strong strong --recipe demo --out demo/run
+	$(BIN)/swsss-train all --data demo/data --strong strong --recipe demo --out runs/demo
 
 test: lint types unit
 
