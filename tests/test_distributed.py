@@ -111,7 +111,7 @@ def test_train__mistake_of_two_processes(start, order, tmp_path, change, message
 def test_train__one_process_cannot_read(start, order, copied, tmp_path):
     """The image is drawn by one process only; the other must not wait for it, and the user must learn why."""
     out = tmp_path / "run"
-    long = ["--set", "stage1.steps=1", "--set", "run.preview_every=2", "--set", "run.checkpoint_every=10000"]
+    long = ["--set", "stage1.steps=10000", "--set", "run.preview_every=2", "--set", "run.checkpoint_every=10000"]
     command = start("swsss-train", "stage1", *order, "--data", copied, "--out", out, "--devices", 2, *long)
     command.when((out / "stage1" / "previews" / "000002.png").is_file)
     (copied / "images" / "train_0009.jpg").write_bytes(b"no picture any more")
