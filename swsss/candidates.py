@@ -23,7 +23,6 @@ def candidate_ids(tags: Tensor) -> Tensor:
 
     Returns:
         int64 [N, K], ascending class ids, padded with -1; K is the largest number of candidates in the batch.
-
     """
     tags = tags.clone()
     tags[:, 0] = True
@@ -41,7 +40,6 @@ def gather_candidates(logits: Tensor, candidates: Tensor) -> Tensor:
 
     Returns:
         float32 [N, K, h, w]; empty slots hold `NEVER`.
-
     """
     rows = torch.arange(len(candidates), device=candidates.device)[:, None]
     picked = logits[rows, candidates.clamp(min=0)].float()
@@ -57,7 +55,6 @@ def candidate_targets(target: Tensor, candidates: Tensor) -> Tensor:
 
     Returns:
         int64 [N, H, W] in 0..K-1, or 255 where the pixel is ignored or its class is not a candidate.
-
     """
     count, slots = candidates.shape
     table = torch.full((count, IGNORE + 1), IGNORE, device=target.device)

@@ -33,7 +33,6 @@ class Checkpoint:
         task: "conditioned" or "plain".
         role: hybridnet, pseudonet, final or baseline; "" when not known.
         facts: Anything else worth keeping, JSON values.
-
     """
 
     net: DeepLabV3Plus
@@ -65,7 +64,6 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
     Raises:
         UserError: The file is missing, damaged, foreign, or of a newer format.
-
     """
     if not path.is_file():
         raise UserError(f"There is no model file {path}.")

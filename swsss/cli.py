@@ -88,7 +88,7 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.group()
 @click.version_option(package_name="swsss")
 def train() -> None:
-    r"""Train from a few masks and many tags.
+    """Train from a few masks and many tags.
 
     \b
     A dataset directory holds
@@ -101,7 +101,7 @@ def train() -> None:
       swsss-train all --data DATA --out runs/first
 
     Kill it whenever you like: the same command goes on where it was.
-    """
+    """  # noqa: D301 - click reads the \b as "keep these lines as they are"
 
 
 def _command(stages: str, doc: str) -> None:

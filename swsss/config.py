@@ -141,7 +141,6 @@ def load_config(recipe: str = DEFAULT_RECIPE, file: Path | None = None, settings
     Raises:
         UserError: There is no such recipe or file, or it is not TOML, or a setting is not `key=value`.
         InputError: Keys are unknown or values out of range.
-
     """
     if file is None:
         if recipe not in recipe_names():

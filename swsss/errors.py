@@ -16,7 +16,6 @@ class InputError(UserError):
 
     Args:
         problems: One sentence each, naming file, line or field where there is one.
-
     """
 
     shown = 20

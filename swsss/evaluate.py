@@ -28,7 +28,6 @@ class Metrics:
         tags: The regime.
         confusion: int64 [C, C] pixel counts, rows = truth, columns = prediction.
         images: Number of images.
-
     """
 
     tags: Regime
@@ -85,7 +84,6 @@ def evaluate(
         samples: Each with a mask and with tags.
         classes: Classes of the nets and masks.
         progress: Called with images done and in all.
-
     """
     device = predictor.device
     totals = {regime: torch.zeros(len(classes), len(classes), dtype=torch.int64, device=device) for regime in REGIMES}

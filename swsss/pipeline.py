@@ -57,7 +57,6 @@ def carry_out(order: Order) -> Table | None:
     Raises:
         UserError: Something is wrong with the settings, the inputs or the run folder; nothing was started.
         Interrupted: Stopped by the user; the state is saved.
-
     """
     config = order.resolve()
     fabric, precision = make_fabric(order.device, order.devices, config.run.precision, idle=config.stage1.burn_in > 0)
@@ -142,7 +141,6 @@ def evaluate_model(model: Path, data: Path, split: str, tags: str, tta: Tta, dev
 
     Raises:
         UserError: The model or the data is not what it should be.
-
     """
     checkpoint = load_checkpoint(model)
     dataset = open_dataset(data)

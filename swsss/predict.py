@@ -32,7 +32,6 @@ def predict_scores(nets: Sequence[nn.Module], images: Tensor, candidates: Tensor
 
     Returns:
         float32 [N, K, H, W].
-
     """
     size = (images.shape[2], images.shape[3])
     normal = normalise(images)
@@ -62,7 +61,6 @@ class Predictor:
         device: Where they are.
         precision: "32", "bf16" or "16".
         tta: Test-time augmentation.
-
     """
 
     nets: Sequence[DeepLabV3Plus]
@@ -79,7 +77,6 @@ class Predictor:
 
         Returns:
             float32 [K, H, W] logits of the candidates, and int64 [K] their class ids.
-
         """
         num_classes = self.nets[0].num_classes
         wanted = range(num_classes) if tags is None else sorted({0, *tags})

@@ -24,7 +24,6 @@ class Labeller:
         predictor: The nets; its TTA is used.
         ignore_below: Pixels less sure than this (0..1) become 255.
         source: What identifies nets and settings: labels of another source are made anew.
-
     """
 
     predictor: Predictor

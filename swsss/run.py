@@ -31,7 +31,6 @@ class Run:
         inputs: Checked inputs.
         fabric: Launched.
         precision: "32", "bf16" or "16".
-
     """
 
     folder: Path
@@ -64,7 +63,6 @@ def begin_run(folder: Path, config: Config, inputs: Inputs, data: Path) -> None:
 
     Raises:
         UserError: The folder holds a run with other settings or other data, or something that is no run.
-
     """
     stored = folder / "config.toml"
     about = folder / "run.json"

@@ -39,7 +39,6 @@ def check_run(folder: Path, config: Config, classes: ClassTable, stages: str, wo
 
     Raises:
         UserError: A batch cannot be shared, stage 1 is missing, or weights cannot be loaded.
-
     """
     if stages == "stage2":
         _stage1_files(folder, config)
@@ -93,7 +92,6 @@ def stage1_labeller(run: Run) -> Labeller:
 
     Raises:
         UserError: Stage 1 has not been trained in this run.
-
     """
     paths = _stage1_files(run.folder, run.config)
     nets = [run.placed(load_checkpoint(path).net) for path in paths]

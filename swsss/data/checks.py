@@ -43,7 +43,6 @@ def check_inputs(
 
     Raises:
         InputError: Images or masks are damaged, missing, of different size, or hold class ids there are not.
-
     """
     labelled = set(strong)
     jobs = {sample.image: (sample, True) for sample in evaluate}
@@ -138,7 +137,6 @@ def resolve_tags(
 
     Returns:
         The samples left, in their order, and warnings, one sentence each.
-
     """
     labelled = set(strong)
     kept: list[Sample] = []

@@ -49,7 +49,6 @@ class ClassTable:
 
     Raises:
         UserError: The number of names is out of range or a name occurs twice.
-
     """
 
     names: tuple[str, ...]
@@ -96,7 +95,6 @@ def read_classes(path: Path) -> ClassTable:
     Raises:
         UserError: The file is missing or not UTF-8 text.
         InputError: Lines are blank or repeat a name.
-
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()

@@ -20,7 +20,6 @@ class Sample:
         image: The image file.
         mask: Its mask file, or None.
         tags: Foreground class ids its tags allow, or None when `tags.csv` has no row for it.
-
     """
 
     stem: str
@@ -44,7 +43,6 @@ class Dataset:
         Raises:
             UserError: There is no such split.
             InputError: Lines of its file name no image, or one twice; or it is empty.
-
         """
         if name not in self.splits:
             known = ", ".join(sorted(self.splits)) or "none"
@@ -75,7 +73,6 @@ def open_dataset(root: Path) -> Dataset:
     Raises:
         UserError: It is neither, or a part of it is missing.
         InputError: Rows of `tags.csv` or names of images are wrong.
-
     """
     if not root.is_dir():
         raise UserError(f"There is no folder {root}.")
@@ -120,7 +117,6 @@ def list_images(folder: Path) -> list[str]:
 
     Raises:
         UserError: The folder, or one in it, cannot be read.
-
     """
 
     def unreadable(error: OSError) -> None:

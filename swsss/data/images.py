@@ -39,7 +39,6 @@ def orient(pixels: Pixels, orientation: int) -> Pixels:
     Args:
         pixels: uint8 [H, W] or [H, W, 3] in the stored grid.
         orientation: EXIF orientation 1 to 8 (EXIF 2.32, tag 0x0112); anything else counts as 1.
-
     """
     transpose, rows, columns = _UPRIGHT.get(orientation, _UPRIGHT[1])
     if transpose:
@@ -71,7 +70,6 @@ def read_image(path: Path) -> tuple[Pixels, int]:
 
     Raises:
         UserError: The file cannot be read or holds no image that can be decoded.
-
     """
     try:
         data = path.read_bytes()
@@ -100,7 +98,6 @@ def read_mask(path: Path) -> Pixels:
 
     Raises:
         UserError: The file cannot be read, or is a colour image instead of an indexed or grey one.
-
     """
     try:
         with Image.open(path) as image:
@@ -119,7 +116,6 @@ def write_mask(path: Path, mask: Pixels) -> None:
     Args:
         path: Where; parent folders are made.
         mask: uint8 [H, W].
-
     """
     image = Image.fromarray(mask, "L")
     image.putpalette(_PALETTE)

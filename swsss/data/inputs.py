@@ -20,7 +20,6 @@ class Inputs:
         train: Training samples with tags; only those of the strong set carry a mask, so no other mask can be opened.
         val: Evaluation samples with masks and tags; may be empty.
         warnings: Sentences for the user.
-
     """
 
     classes: ClassTable
@@ -45,7 +44,6 @@ def prepare(dataset: Dataset, config: DataConfig, progress: Callable[[int, int],
     Raises:
         UserError: A split is missing, or nothing is left to train on.
         InputError: Everything that is wrong with the files, in one list.
-
     """
     val = _chosen(dataset, config.val, "val")
     train = _train(dataset, config.train, {sample.stem for sample in val})

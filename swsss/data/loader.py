@@ -28,7 +28,6 @@ class Stream:
         samples: Their masks are opened, so a sample whose mask must not be used comes without one.
         augment: What is done to each.
         per_step: Samples this stream gives to the batch of one process.
-
     """
 
     samples: Sequence[Sample]
@@ -47,7 +46,6 @@ class Batch:
         tags: bool [N, C] candidates, background true.
         candidates: int64 [N, K] the same as padded class ids; made here, because K must be known to the host.
         names: Stems.
-
     """
 
     images: Tensor
@@ -186,7 +184,6 @@ def training_batches(
 
     Raises:
         UserError: A file cannot be read any more.
-
     """
     loader: DataLoader[Batch] = DataLoader(
         _Samples(streams, num_classes),

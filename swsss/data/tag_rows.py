@@ -45,7 +45,6 @@ class ImageNames:
 
     Args:
         images: Relative paths of the images there are.
-
     """
 
     def __init__(self, images: Sequence[str]) -> None:

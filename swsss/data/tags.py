@@ -32,7 +32,6 @@ def read_tags(path: Path, classes: ClassTable, images: Sequence[str]) -> dict[st
     Raises:
         UserError: The file cannot be opened.
         InputError: Anything in it is wrong; all of it is told at once.
-
     """
     problems = RowProblems(path)
     try:
@@ -55,7 +54,6 @@ def write_tags(path: Path, rows: Iterable[tuple[str, Iterable[str]]]) -> None:
 
     Raises:
         UserError: A class name holds a label separator, so that it could not be read back.
-
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -114,7 +114,6 @@ class Augment:
     Args:
         config: What is done, and how strongly.
         crop: Side of the square that comes out; smaller images are padded with mean colour, and their mask with 255.
-
     """
 
     def __init__(self, config: AugmentConfig, crop: int) -> None:

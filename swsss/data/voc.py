@@ -32,7 +32,6 @@ def read_annotation_tags(annotations: Path, classes: ClassTable, images: Sequenc
 
     Raises:
         InputError: Files cannot be parsed or name unknown classes.
-
     """
     found: dict[str, frozenset[int]] = {}
     problems: list[str] = []
@@ -77,7 +76,6 @@ def prepare_voc(root: Path) -> list[str]:
     Raises:
         UserError: A download failed (with what to do by hand), the tree is incomplete, or scipy is missing.
         InputError: Annotations are wrong.
-
     """
     tree = _complete_tree(root)
     lists = tree / "ImageSets" / "Segmentation"

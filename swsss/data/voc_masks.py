@@ -47,7 +47,6 @@ def augment(root: Path, tree: Path, train: Sequence[str], val: Sequence[str]) ->
 
     Raises:
         UserError: SBD is needed and cannot be downloaded or read.
-
     """
     folder = tree / "SegmentationClassAug"
     there = {path.stem for path in folder.glob("*.png")}
@@ -74,7 +73,6 @@ def need_scipy() -> None:
 
     Raises:
         UserError: scipy is not installed.
-
     """
     if importlib.util.find_spec("scipy") is None:
         raise UserError('SBD masks are Matlab files, which need scipy: pip install "swsss[voc]"')

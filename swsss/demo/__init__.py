@@ -56,7 +56,6 @@ def write_demo(
 
     Raises:
         UserError: A setting is out of range, or the folder holds anything else.
-
     """
     settings = _Settings(seed, train, strong, val, size)
     if _is_complete(root, settings):

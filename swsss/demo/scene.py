@@ -29,7 +29,6 @@ def paint_pool(rng: np.random.Generator, size: int, creatures: Sequence[int]) ->
 
     Returns:
         RGB uint8 [size, size, 3] and its class ids uint8 [size, size].
-
     """
     side = size * OVERSAMPLE
     canvas = Canvas(cv2.resize(_bed(rng, size), (side, side), interpolation=cv2.INTER_LINEAR).astype(np.float32))

@@ -47,7 +47,6 @@ def load_authors(path: Path) -> tuple[DeepLabV3Plus, ClassTable]:
 
     Raises:
         UserError: The file is no such state dict.
-
     """
     state = {_rename(key): value for key, value in read_state_dict(path).items()}
     config = _config(path, state)

@@ -18,7 +18,6 @@ class Backbone(nn.Module):
         stages: The rest in order; the first one ends at stride 4.
         low_channels: Channels after the first stage, at stride 4.
         high_channels: Channels after the last stage.
-
     """
 
     def __init__(self, stem: nn.Module, stages: list[nn.Module], low_channels: int, high_channels: int) -> None:
@@ -113,7 +112,6 @@ def build_backbone(name: str, output_stride: int, *, deep_stem: bool, weights: s
 
     Raises:
         UserError: The weights cannot be had or do not fit.
-
     """
     net = tv.get_model(name, weights=None)
     state = read_weights(name, weights) if weights else None
@@ -147,7 +145,6 @@ def read_weights(name: str, weights: str) -> dict[str, Tensor]:
 
     Raises:
         UserError: No such file or name, no network, or the file holds no state dict.
-
     """
     path = Path(weights).expanduser()
     if path.is_file():
@@ -172,7 +169,6 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
     Raises:
         UserError: The file is not a state dict of tensors.
-
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

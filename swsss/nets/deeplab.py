@@ -69,7 +69,6 @@ class DeepLabV3Plus(nn.Module):
     Args:
         config: Shape of the net; `config.weights` is not read here.
         num_classes: Output channels, background included.
-
     """
 
     def __init__(self, config: NetConfig, num_classes: int, *, weights: str = "") -> None:
@@ -108,6 +107,5 @@ def build_net(config: NetConfig, num_classes: int) -> DeepLabV3Plus:
 
     Raises:
         UserError: The backbone weights cannot be had or do not fit.
-
     """
     return DeepLabV3Plus(config, num_classes, weights=config.weights)

@@ -29,7 +29,6 @@ class Row:
         miou: Mean IoU, 0 to 1.
         pixel_accuracy: Share of right pixels, 0 to 1.
         per_class: IoU of every class of the table, 0 to 1; None where a class does not occur.
-
     """
 
     name: str
@@ -70,7 +69,6 @@ def write_report(
 
     Raises:
         ValueError: A row has not one IoU for each class.
-
     """
     for row in rows:
         if len(row.per_class) != len(classes):

@@ -26,7 +26,6 @@ class Curve:
     Args:
         name: The run.
         values: Step and value, in the order of the steps, by column.
-
     """
 
     name: str
@@ -58,7 +57,6 @@ def read_curve(name: str, csv_path: Path, columns: Sequence[str]) -> Curve:
 
     Raises:
         UserError: The file is missing, or lacks the column `step` or one of `columns`, or a cell is no number.
-
     """
     try:
         with csv_path.open(encoding="utf-8-sig", newline="") as file:

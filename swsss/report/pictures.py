@@ -29,7 +29,6 @@ class Picture:
         image: RGB uint8 [H, W, 3].
         truth: Class ids uint8 [H, W], or None.
         labels: Class ids uint8 [H, W] by the name of what made them.
-
     """
 
     stem: str
@@ -80,7 +79,6 @@ def overlay(image: Pixels, mask: Pixels, opacity: float = 0.55) -> Pixels:
 
     Raises:
         ValueError: Image and mask differ in size.
-
     """
     if image.shape[:2] != mask.shape:
         raise ValueError(
@@ -127,7 +125,6 @@ def contact_sheet(
 
     Returns:
         RGB uint8 [H, W, 3].
-
     """
     columns = columns_of(pictures) if columns is None else columns
     scaled = [picture.scaled(side) for picture in pictures]

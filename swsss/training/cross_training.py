@@ -13,7 +13,6 @@ class RunningIoU(nn.Module):
     Args:
         num_classes: Background included.
         decay: What a step leaves of the counts before it.
-
     """
 
     true: Tensor
@@ -63,7 +62,6 @@ def image_weights(iou: Tensor, tags: Tensor, exponent: float, zero_iou: ZeroIoU)
 
     Returns:
         float32 [N] in 0..1.
-
     """
     limits = iou.float().expand(len(tags), -1)
     limited = tags if zero_iou == "count" else tags & (limits > 0)

@@ -32,7 +32,6 @@ def make_fabric(accelerator: str, devices: int, precision: str, *, idle: bool = 
 
     Raises:
         UserError: There is no such device, or not that many.
-
     """
     nodes = 1
     if "TORCHELASTIC_RUN_ID" in os.environ:
@@ -73,7 +72,6 @@ class Processes:
 
     Args:
         fabric: Launched; every process must make this object at the same point.
-
     """
 
     def __init__(self, fabric: Fabric) -> None:

@@ -32,7 +32,6 @@ class Loop:
         seed: Of the batches and the dropout.
         num_classes: Background included.
         preview: Called now and then with a step and the log, on the first process.
-
     """
 
     title: str

@@ -25,7 +25,6 @@ def class_aware_cross_entropy(
     Returns:
         The weighted sum of the pixel losses, and the number of pixels that are not ignored (float, without weights).
         The mean is left to the caller, because across processes it is taken over all of them.
-
     """
     positions = candidate_targets(target, candidates)
     if weight is None:
@@ -47,7 +46,6 @@ def global_max_logits(logits: Tensor, size: tuple[int, int]) -> Tensor:
 
     Returns:
         float32 [N, C].
-
     """
     logits = logits.float()
     height, width = size

@@ -28,7 +28,6 @@ class Previews:
         device: Of the nets.
         precision: "32", "bf16" or "16".
         masked: Whether predictions are masked by the tags.
-
     """
 
     nets: Mapping[str, DeepLabV3Plus]

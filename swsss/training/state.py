@@ -33,7 +33,6 @@ def load_state(path: Path, task: Task, optimizer: Optimizer, fabric: Fabric) -> 
 
     Raises:
         UserError: The file is damaged or belongs to another net.
-
     """
     if not path.is_file():
         return 0, 0.0
