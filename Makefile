@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+FILES := $(sort $(shell find swsss export serve -type f -not -name '*.pyc'))
 
-.PHONY: help install demo test lint types unit clean
+.PHONY: help install demo test lint types unit clean FORCE
 
 help:
 	@echo "make install   .venv with the package and its tools"
@@ -13,7 +14,12 @@ help:
 
 install: $(INSTALLED)
 
-$(INSTALLED): pyproject.toml
+# Strict editable installs link single files, so a new one needs a new install.
+$(VENV)/.files: FORCE
+	@mkdir -p $(VENV)
+	@echo '$(FILES)' | cmp -s - $@ || echo '$(FILES)' > $@
+
+$(INSTALLED): pyproject.toml $(VENV)/.files
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "swsss needs Python 3.11 or newer; set one with make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \

@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from torch.optim import SGD
 
 from swsss.data.classes import IGNORE
-from swsss.data.loader import Batch
 from swsss.data.transforms import normalise
 from swsss.nets import DeepLabV3Plus
+from swsss.training.loader import Batch
 
 DECAY, EXPONENT, SMALL = 0.99, 8, 1e-5
 

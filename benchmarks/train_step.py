@@ -29,11 +29,11 @@ from torch.optim import SGD
 
 from swsss.candidates import candidate_ids
 from swsss.config import load_config
-from swsss.data.loader import Batch
 from swsss.nets import DeepLabV3Plus, NetConfig
 from swsss.nets.backbones import BACKBONES
 from swsss.predict import fast_precision
 from swsss.training.distributed import PRECISIONS
+from swsss.training.loader import Batch
 from swsss.training.tasks import CrossTraining
 
 Step = Callable[[], Tensor]

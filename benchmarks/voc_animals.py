@@ -28,8 +28,8 @@ from swsss.checkpoint import load_checkpoint
 from swsss.config import Config, load_config
 from swsss.data.dataset import open_dataset
 from swsss.data.images import write_whole
-from swsss.data.inputs import Inputs, prepare
 from swsss.evaluate import Metrics, evaluate
+from swsss.inputs import Inputs, prepare
 from swsss.predict import Predictor
 from swsss.run import Run, begin_run
 from swsss.stages import run_baseline, run_labels, run_stage1, run_stage2

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from swsss.data.classes import IGNORE, ClassTable
-from swsss.data.dataset import Sample
-from swsss.data.loader import read_sample
+from swsss.data.dataset import Sample, read_sample
 from swsss.predict import Predictor, ahead
 
 Regime = Literal["given", "none"]

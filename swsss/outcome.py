@@ -10,8 +10,8 @@ from rich.table import Table
 from swsss import __version__
 from swsss.checkpoint import load_checkpoint
 from swsss.data.classes import ClassTable
+from swsss.data.dataset import read_sample
 from swsss.data.images import write_picture, write_whole
-from swsss.data.loader import read_sample
 from swsss.evaluate import Metrics, Regime, evaluate
 from swsss.predict import Predictor
 from swsss.report import Curve, Picture, Row, contact_sheet, read_curve, write_report

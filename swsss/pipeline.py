@@ -12,9 +12,9 @@ from rich.table import Table
 from swsss.checkpoint import load_checkpoint
 from swsss.config import DEFAULT_RECIPE, Config, Tta, load_config
 from swsss.data.dataset import open_dataset
-from swsss.data.inputs import Inputs, prepare, prepare_evaluation
 from swsss.errors import UserError
 from swsss.evaluate import evaluate
+from swsss.inputs import Inputs, prepare, prepare_evaluation
 from swsss.outcome import class_table, finish
 from swsss.predict import Predictor
 from swsss.run import Run, begin_run

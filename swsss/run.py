@@ -13,8 +13,8 @@ from lightning_fabric import Fabric
 from swsss import __version__
 from swsss.config import RESUMABLE_CHANGES, Config
 from swsss.data.images import write_whole
-from swsss.data.inputs import Inputs
 from swsss.errors import UserError
+from swsss.inputs import Inputs
 from swsss.nets import DeepLabV3Plus
 
 LEFTOVER = ".*.tmp"

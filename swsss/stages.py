@@ -9,7 +9,6 @@ from swsss.checkpoint import Checkpoint, Task, load_checkpoint, save_checkpoint
 from swsss.config import Config, SupervisedConfig
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
-from swsss.data.loader import Stream, seed_of
 from swsss.data.transforms import Augment
 from swsss.errors import UserError
 from swsss.nets import DeepLabV3Plus, build_net
@@ -17,6 +16,7 @@ from swsss.predict import Predictor
 from swsss.pseudo_labels import Labeller, begin_labels, pseudo_labelled, source_of, write_labels
 from swsss.run import Run, checkpoint_path, note_seconds
 from swsss.training.distributed import Processes
+from swsss.training.loader import Stream, seed_of
 from swsss.training.log import Bar
 from swsss.training.loop import Loop, train
 from swsss.training.previews import Previews

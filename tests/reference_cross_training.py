@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from swsss.candidates import candidate_ids
 from swsss.config import Stage1Config
-from swsss.data.loader import Batch
+from swsss.training.loader import Batch
 
 CLASSES, SIZE = 5, 12
 

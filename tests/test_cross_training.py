@@ -7,8 +7,8 @@ from reference_cross_training import CLASSES, SIZE, Given, Reference, Tiny, conf
 from torch import Tensor
 from torch.nn import functional as F
 
-from swsss.data.loader import Batch
 from swsss.training.cross_training import RunningIoU, image_weights
+from swsss.training.loader import Batch
 from swsss.training.tasks import CrossTraining
 
 

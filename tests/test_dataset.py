@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from swsss.data.classes import VOC_NAMES
-from swsss.data.dataset import list_images, open_dataset
-from swsss.data.images import write_mask
+from swsss.data.dataset import open_dataset
+from swsss.data.images import list_images, write_mask
 from swsss.errors import InputError, UserError
 
 

@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from swsss.data.images import read_mask
-from swsss.data.loader import seed_of
 from swsss.nets import build_net
 from swsss.pipeline import Order, carry_out
 from swsss.training.distributed import _CpuSyncBatchNorm
+from swsss.training.loader import seed_of
 
 # Chosen so that float32 noise stays small (MobileNetV2 from random weights doubles it every few layers), and everything
 # the processes share counts: scales leave unlike numbers of valid pixels to the processes, the exponent lets the

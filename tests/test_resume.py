@@ -15,7 +15,7 @@ import pytest
 import torch
 from commands import invoke, message
 
-from swsss.data.inputs import prepare
+from swsss.inputs import prepare
 from swsss.run import begin_run
 
 STEPS = {"stage1": 12, "stage2": 8}

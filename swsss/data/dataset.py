@@ -1,13 +1,15 @@
 """The dataset directory: which images there are, which have masks, what their tags are, and the named splits."""
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from swsss.data.classes import VOC_NAMES, ClassTable, read_classes
-from swsss.data.images import IMAGE_SUFFIXES
+from swsss.data.images import Pixels, list_images, orient, read_image, read_mask
 from swsss.data.tags import read_tags
+from swsss.data.voc import read_annotation_tags
 from swsss.errors import InputError, UserError
 
 
@@ -96,7 +98,6 @@ def _open_plain(root: Path) -> Dataset:
 
 
 def _open_voc(root: Path) -> Dataset:
-    from swsss.data.voc import read_annotation_tags  # noqa: PLC0415 - voc.py lists images with this module
 
     classes = ClassTable(tuple(VOC_NAMES))
     images = list_images(root / "JPEGImages")
@@ -110,24 +111,6 @@ def _open_voc(root: Path) -> Dataset:
         tags = read_annotation_tags(root / "Annotations", classes, images)
     splits = _splits(root / "ImageSets" / "Segmentation")
     return Dataset(root, classes, _samples(root / "JPEGImages", masks, images, tags), splits)
-
-
-def list_images(folder: Path) -> list[str]:
-    """List the image files below `folder`: sorted relative paths with `/`, links to folders not followed.
-
-    Raises:
-        UserError: The folder, or one in it, cannot be read.
-    """
-
-    def unreadable(error: OSError) -> None:
-        raise UserError(f"The folder {error.filename} cannot be read: {error.strerror}.")
-
-    found = []
-    for here, _, names in os.walk(folder, onerror=unreadable):
-        for name in names:
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                found.append((Path(here) / name).relative_to(folder).as_posix())
-    return sorted(found)
 
 
 def _samples(folder: Path, masks: Path, images: Iterable[str], tags: Mapping[str, frozenset[int]]) -> dict[str, Sample]:
@@ -150,3 +133,10 @@ def _samples(folder: Path, masks: Path, images: Iterable[str], tags: Mapping[str
 
 def _splits(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.txt"))} if folder.is_dir() else {}
+
+
+def read_sample(sample: Sample) -> tuple[Pixels, Pixels]:
+    """Upright image uint8 [H, W, 3] and mask uint8 [H, W]; the mask is all 0 where the sample has none."""
+    pixels, orientation = read_image(sample.image)
+    mask = np.zeros(pixels.shape[:2], np.uint8) if sample.mask is None else read_mask(sample.mask)
+    return orient(pixels, orientation), orient(mask, orientation)

@@ -144,3 +144,21 @@ def write_whole(path: Path, data: bytes) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def list_images(folder: Path) -> list[str]:
+    """List the image files below `folder`: sorted relative paths with `/`, links to folders not followed.
+
+    Raises:
+        UserError: The folder, or one in it, cannot be read.
+    """
+
+    def unreadable(error: OSError) -> None:
+        raise UserError(f"The folder {error.filename} cannot be read: {error.strerror}.")
+
+    found = []
+    for here, _, names in os.walk(folder, onerror=unreadable):
+        for name in names:
+            if Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                found.append((Path(here) / name).relative_to(folder).as_posix())
+    return sorted(found)

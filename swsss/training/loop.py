@@ -11,9 +11,9 @@ from torch import nn
 from torch.optim import SGD, Optimizer
 
 from swsss.config import OptimizerConfig, RunConfig
-from swsss.data.loader import Batch, Stream, default_workers, seed_of, training_batches
 from swsss.errors import Interrupted
 from swsss.training.distributed import Processes, synchronise_batch_norm
+from swsss.training.loader import Batch, Stream, default_workers, seed_of, training_batches
 from swsss.training.log import Bar, TrainingLog
 from swsss.training.state import load_state, save_state
 from swsss.training.tasks import Task

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
+from swsss.data.dataset import read_sample
 from swsss.data.images import write_picture
-from swsss.data.inputs import Inputs
-from swsss.data.loader import read_sample
+from swsss.inputs import Inputs
 from swsss.nets import DeepLabV3Plus
 from swsss.predict import Predictor
 from swsss.report import Picture, contact_sheet

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from swsss.candidates import candidate_scores, predicted_classes
 from swsss.config import PixelLoss, Stage1Config
 from swsss.data.classes import IGNORE
-from swsss.data.loader import Batch
 from swsss.data.transforms import normalise
 from swsss.nets import DeepLabV3Plus
 from swsss.predict import all_classes
 from swsss.training.cross_training import RunningIoU, image_weights
 from swsss.training.distributed import summed
+from swsss.training.loader import Batch
 from swsss.training.losses import class_aware_cross_entropy, global_max_logits, image_level_loss
 
 Sum = tuple[Tensor, Tensor]

@@ -14,8 +14,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from swsss.candidates import candidate_ids
-from swsss.data.dataset import Sample
-from swsss.data.images import Pixels, orient, read_image, read_mask
+from swsss.data.dataset import Sample, read_sample
 from swsss.data.transforms import Augment
 from swsss.errors import UserError
 
@@ -145,13 +144,6 @@ def _augmented(sample: Sample, augment: Augment, seed: int) -> tuple[Tensor, Ten
     image, mask = read_sample(sample)
     torch.manual_seed(seed)
     return augment(torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(mask)[None])
-
-
-def read_sample(sample: Sample) -> tuple[Pixels, Pixels]:
-    """Upright image uint8 [H, W, 3] and mask uint8 [H, W]; the mask is all 0 where the sample has none."""
-    pixels, orientation = read_image(sample.image)
-    mask = np.zeros(pixels.shape[:2], np.uint8) if sample.mask is None else read_mask(sample.mask)
-    return orient(pixels, orientation), orient(mask, orientation)
 
 
 def _start_worker(_: int) -> None:
