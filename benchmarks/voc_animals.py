@@ -137,16 +137,23 @@ def _write(out: Path, results: Results, inputs: Inputs, config: Config) -> None:
         for found, seconds in [results[name]]
         for metrics in found.values()
     ]
-    values = {"about": about, "torch": torch.__version__, "config": config.model_dump(mode="json"), "rows": rows}
+    values = {"about": about, "torch": torch.__version__, "config": _without_paths(config), "rows": rows}
     write_whole(out / "table.json", json.dumps(values, indent=1).encode())
     print(text)
+
+
+def _without_paths(config: Config) -> dict[str, object]:
+    values = config.model_dump(mode="json")
+    values["net"]["weights"] = Path(config.net.weights).name
+    return values
 
 
 def _device() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return f"{len(models)} cores of {models[0].partition(': ')[2]}" if models else platform.processor()
+    name = models[0].partition(": ")[2] if models else platform.processor()
+    return f"{torch.get_num_threads()} threads of {name}"
 
 
 if __name__ == "__main__":
