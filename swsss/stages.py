@@ -71,13 +71,13 @@ def run_stage1(run: Run) -> None:
 
 
 def run_labels(run: Run) -> None:
-    """Write the pseudo labels of every tagged training image that is not pixel-labelled."""
+    """Write the pseudo labels of every tagged training image; the pixel-labelled ones show how good they are."""
     labeller = stage1_labeller(run)
     if run.fabric.is_global_zero:
         begin_labels(run.labels, labeller)
     run.fabric.barrier()
     rank, world = run.fabric.global_rank, run.fabric.world_size
-    samples = [sample for sample in run.inputs.train if not sample.mask]
+    samples = run.inputs.train
     error = None
     try:
         with Bar("pseudo labels", len(samples[rank::world])) as bar:

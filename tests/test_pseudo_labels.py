@@ -51,16 +51,16 @@ def samples(tmp_path):
 
 
 def test_labels__of_a_run(finished, dataset):
-    """What a real run leaves: an indexed PNG of the image's size for every image without a mask of its own."""
-    weak = {sample.stem: sample for sample in dataset.split("train") if sample.mask is None}
+    """What a real run leaves: an indexed PNG of the image's size for every tagged training image."""
+    tagged = {sample.stem: sample for sample in dataset.split("train")}
     files = {path.stem: path for path in (finished / "labels" / "masks").iterdir()}
-    assert files.keys() == weak.keys()
+    assert files.keys() == tagged.keys()
     for stem, path in files.items():
         with Image.open(path) as image:
             assert (image.mode, image.format, image.size) == ("P", "PNG", (64, 64))
             colours = np.array(image.getpalette()).reshape(-1, 3)
             assert {index: tuple(colours[index].tolist()) for index in VOC_COLOURS} == VOC_COLOURS
-            assert set(np.unique(np.array(image)).tolist()) <= {0, *weak[stem].tags}
+            assert set(np.unique(np.array(image)).tolist()) <= {0, *tagged[stem].tags}
 
 
 def test_write_labels__in_the_stored_grid(samples, tmp_path):

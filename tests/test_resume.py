@@ -68,7 +68,7 @@ def test_train__killed_in_every_stage(start, order, finished, tmp_path):
 
     assert len(contents(finished, "*.safetensors")) == 3
     assert contents(out, "*.safetensors") == contents(finished, "*.safetensors")
-    assert len(contents(finished, "labels/**/*.png")) == 8
+    assert len(contents(finished, "labels/**/*.png")) == 12
     assert contents(out, "labels/**/*.png") == contents(finished, "labels/**/*.png")
     assert contents(out, "*/previews/*.png") == contents(finished, "*/previews/*.png")
     assert scores(out) == scores(finished)
