@@ -44,7 +44,7 @@ class OurStep:
     """One step as `swsss.training.loop.train` does it."""
 
     def __init__(self, nets: tuple[DeepLabV3Plus, DeepLabV3Plus], batch: Batch, device: str, precision: str) -> None:
-        self.fabric = Fabric(accelerator=device, devices=1, precision=PRECISIONS[precision])  # type: ignore[arg-type]
+        self.fabric = Fabric(accelerator=device, devices=1, precision=PRECISIONS[precision])
         self.fabric.launch()
         self.task = CrossTraining(*nets, load_config("paper").stage1, self.fabric)
         self.task.module.to(memory_format=torch.channels_last)

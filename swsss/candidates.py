@@ -31,6 +31,11 @@ def candidate_ids(tags: Tensor) -> Tensor:
     return torch.where(ids < tags.shape[1], ids, -1)
 
 
+def all_classes(count: int, num_classes: int, device: torch.device | None = None) -> Tensor:
+    """Every class a candidate: int64 [count, C]."""
+    return torch.arange(num_classes, device=device).expand(count, -1)
+
+
 def gather_candidates(logits: Tensor, candidates: Tensor) -> Tensor:
     """Pick each image's candidate channels.
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -77,18 +77,18 @@ def carry_out(order: Order) -> Table | None:
 
 def _first_process(fabric: Fabric, order: Order, config: Config) -> Inputs:
     """Check the inputs once, on the first process, and give all the others the result, or the error."""
-    outcome: Any = None
+    outcome: Inputs | UserError | None = None
     if fabric.is_global_zero:
         try:
             outcome = _begin(order, config, fabric.world_size)
         except UserError as error:
             outcome = error
-    outcome = fabric.broadcast(outcome)
-    if isinstance(outcome, UserError):
+    told = cast(Inputs | UserError, fabric.broadcast(outcome))
+    if isinstance(told, UserError):
         if fabric.is_global_zero:
-            raise outcome
+            raise told
         raise SystemExit(0)  # the first process tells it, and its exit code counts
-    return outcome  # type: ignore[no-any-return]
+    return told
 
 
 def _begin(order: Order, config: Config, world: int) -> Inputs:

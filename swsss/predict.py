@@ -94,11 +94,6 @@ class Predictor:
         return candidates[scores.argmax(0)].to(torch.uint8).cpu().numpy()
 
 
-def all_classes(count: int, num_classes: int, device: torch.device | None = None) -> Tensor:
-    """Every class a candidate: int64 [count, C]."""
-    return torch.arange(num_classes, device=device).expand(count, -1)
-
-
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """The autocast context of a precision ("32", "bf16" or "16")."""
     if precision == "32":

@@ -8,11 +8,10 @@ import pytest
 import torch
 from reference_authors import State, make_state, reference_logits
 
-from swsss.candidates import candidate_scores
+from swsss.candidates import all_classes, candidate_scores
 from swsss.checkpoint import load_checkpoint
 from swsss.data.classes import VOC_NAMES
 from swsss.errors import UserError
-from swsss.predict import all_classes
 
 
 def saved(path: Path, content: object) -> Path:

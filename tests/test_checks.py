@@ -31,7 +31,7 @@ def make_sample(folder: Path, stem: str, values: list[int] | None = None, orient
 
 def problems(*args: object, **keywords: object) -> list[str]:
     with pytest.raises(InputError) as caught:
-        check_inputs(*args, **keywords)  # type: ignore[arg-type]
+        check_inputs(*args, **keywords)
     return caught.value.problems
 
 

@@ -13,7 +13,7 @@ from swsss.training.tasks import CrossTraining
 
 
 def make_task(**changes: object) -> CrossTraining:
-    return CrossTraining(Tiny(1), Tiny(2), config(**changes), Fabric(accelerator="cpu", devices=1))  # type: ignore[arg-type]
+    return CrossTraining(Tiny(1), Tiny(2), config(**changes), Fabric(accelerator="cpu", devices=1))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_image_weights(tags: list[int], exponent: float, count: float, skip: flo
     iou = torch.tensor([0.9, 0.5, 0.0, 1.0], dtype=torch.float64)
     several = torch.tensor([tags, [1, 0, 0, 0]]).bool()
     for reading, expected in (("count", count), ("skip", skip)):
-        weights = image_weights(iou, several, exponent, reading)  # type: ignore[arg-type]
+        weights = image_weights(iou, several, exponent, reading)
         torch.testing.assert_close(weights, torch.tensor([expected, 0.9**exponent]))
 
 

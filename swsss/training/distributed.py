@@ -47,8 +47,7 @@ def make_fabric(accelerator: str, devices: int, precision: str, *, idle: bool = 
         precision = fast_precision(torch.device(kind))
     if precision == "16" and kind == "cpu":
         raise UserError("run.precision = '16' needs a CUDA device; use 'bf16' or '32' on the CPU.")
-    # PseudoNet takes no part in the steps of a burn-in.
-    strategy = DDPStrategy(find_unused_parameters=True) if devices * nodes > 1 else "auto"
+    strategy = DDPStrategy(find_unused_parameters=idle) if devices * nodes > 1 else "auto"
     fabric = Fabric(
         accelerator=kind,
         devices=devices,

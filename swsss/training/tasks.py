@@ -6,12 +6,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from swsss.candidates import candidate_scores, predicted_classes
+from swsss.candidates import all_classes, candidate_scores, predicted_classes
 from swsss.config import PixelLoss, Stage1Config
 from swsss.data.classes import IGNORE
 from swsss.data.transforms import normalise
 from swsss.nets import DeepLabV3Plus
-from swsss.predict import all_classes
 from swsss.training.cross_training import RunningIoU, image_weights
 from swsss.training.distributed import summed
 from swsss.training.loader import Batch
