@@ -27,7 +27,7 @@ import torch
 from swsss.checkpoint import load_checkpoint
 from swsss.config import Config, load_config
 from swsss.data.dataset import open_dataset
-from swsss.data.images import write_whole
+from swsss.data.files import write_whole
 from swsss.evaluate import Metrics, evaluate
 from swsss.inputs import Inputs, prepare
 from swsss.predict import Predictor

@@ -11,7 +11,7 @@ from safetensors.torch import save
 
 from swsss import __version__
 from swsss.data.classes import ClassTable
-from swsss.data.images import write_whole
+from swsss.data.files import write_whole
 from swsss.data.transforms import MEAN, STD
 from swsss.errors import UserError
 from swsss.nets import DeepLabV3Plus, NetConfig

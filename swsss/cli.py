@@ -18,12 +18,14 @@ def user_errors(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        from swsss.errors import Interrupted, UserError
+        from swsss.errors import Interrupted, Unfinished, UserError
 
         try:
             return command(*args, **kwargs)
         except UserError as error:
             _leave(f"error: {error}", 2)
+        except Unfinished as stop:
+            _leave(f"error: {stop}", 1)
         except Interrupted as stop:
             _leave(str(stop), 130)
         except KeyboardInterrupt:
@@ -33,7 +35,7 @@ def user_errors(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def _leave(message: str, code: int) -> NoReturn:
-    from swsss.training.distributed import is_first_process
+    from swsss.processes import is_first_process
 
     # Every process of a run meets the same error, and one tells it. The others leave without an exit code: Fabric
     # kills the first process as soon as it sees another one fail, and with it the code the user is to get.
@@ -110,7 +112,7 @@ def _command(stages: str, doc: str) -> None:
     @user_errors
     def run(**options: Any) -> None:
         from swsss.pipeline import Order, carry_out
-        from swsss.training.distributed import is_first_process
+        from swsss.processes import is_first_process
 
         table = carry_out(Order(stages=stages, **options))
         if table is not None:
@@ -160,7 +162,7 @@ def evaluate(model: Path, data: Path, split: str, tags: str, tta: Any, json_file
     result = evaluate_model(model, data, split, tags, tta, device)
     Console().print(result.table)
     if json_file is not None:
-        from swsss.data.images import write_whole
+        from swsss.data.files import write_whole
 
         write_whole(json_file, json.dumps(result.values, indent=1).encode())
 

@@ -11,6 +11,10 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
     """The user asked to stop; the state is saved, and the message says how to go on."""
 
 
+class Unfinished(Exception):  # noqa: N818 - as above
+    """Work that had begun cannot go on; what is done is kept, and the message says why and how to go on."""
+
+
 class InputError(UserError):
     """Everything that is wrong with a set of inputs, found in one pass and told in one list.
 

@@ -11,12 +11,13 @@ from swsss import __version__
 from swsss.checkpoint import load_checkpoint
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import read_sample
-from swsss.data.images import write_picture, write_whole
+from swsss.data.files import write_whole
+from swsss.data.png import write_picture
 from swsss.evaluate import Metrics, Regime, evaluate
 from swsss.predict import Predictor
+from swsss.progress import Bar
 from swsss.report import Curve, Picture, Row, contact_sheet, read_curve, write_report
 from swsss.run import Run
-from swsss.training.log import Bar
 
 TITLES = {"baseline": "supervised only", "hybridnet": "HybridNet", "pseudonet": "PseudoNet", "final": "final model"}
 """Roles in the order of the table."""

@@ -17,10 +17,10 @@ from swsss.evaluate import evaluate
 from swsss.inputs import Inputs, prepare, prepare_evaluation
 from swsss.outcome import class_table, finish
 from swsss.predict import Predictor
+from swsss.progress import Bar, console
 from swsss.run import Run, begin_run
 from swsss.stages import check_run, run_baseline, run_labels, run_stage1, run_stage2
 from swsss.training.distributed import make_fabric
-from swsss.training.log import Bar, console
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from swsss.candidates import candidate_scores
+from swsss.candidates import gather_candidates
 from swsss.config import Tta
 from swsss.data.images import Pixels
 from swsss.data.transforms import normalise
 from swsss.nets import DeepLabV3Plus
+from swsss.nets.deeplab import upsample
 
-# Scales of the paper's test-time augmentation (the authors' TEST_MULTISCALE), each with its mirror image.
-SCALES: dict[Tta, tuple[float, ...]] = {"none": (1.0,), "flip": (1.0,), "paper": (0.5, 0.75, 1.0, 1.25, 1.5)}
+
+@dataclass(frozen=True)
+class Views:
+    """The views of an image that test-time augmentation averages: each scale, and its mirror image if `flip`."""
+
+    scales: tuple[float, ...]
+    flip: bool
+
+    @property
+    def count(self) -> int:
+        """How often each net sees the image."""
+        return len(self.scales) * (2 if self.flip else 1)
+
+
+# "paper" is the authors' TEST_MULTISCALE.
+VIEWS: dict[Tta, Views] = {
+    "none": Views((1.0,), flip=False),
+    "flip": Views((1.0,), flip=True),
+    "paper": Views((0.5, 0.75, 1.0, 1.25, 1.5), flip=True),
+}
 
 
 def predict_scores(nets: Sequence[nn.Module], images: Tensor, candidates: Tensor, tta: Tta = "none") -> Tensor:
@@ -33,23 +52,33 @@ def predict_scores(nets: Sequence[nn.Module], images: Tensor, candidates: Tensor
     Returns:
         float32 [N, K, H, W].
     """
-    size = (images.shape[2], images.shape[3])
-    normal = normalise(images)
+    return average_scores(nets, normalise(images), candidates, (images.shape[2], images.shape[3]), tta)
+
+
+def average_scores(
+    nets: Sequence[nn.Module], images: Tensor, candidates: Tensor, size: tuple[int, int], tta: Tta
+) -> Tensor:
+    """`predict_scores` of normalised images [N, 3, h, w] of any size: float32 [N, K, *size]."""
     total = torch.zeros(1, device=images.device)
-    views = [(scale, flip) for scale in SCALES[tta] for flip in ((False,) if tta == "none" else (False, True))]
-    for scale, flip in views:
-        view = _view(normal, scale, flip)
+    views = VIEWS[tta]
+    for scale in views.scales:
+        view = rescale(images, scale)
         for net in nets:
-            scores = candidate_scores(net(view), candidates, size)
-            total = total + (scores.flip(3) if flip else scores)
-    return total / (len(views) * len(nets))
+            scores = gather_candidates(net(view), candidates)
+            if views.flip:
+                # Mirrored back before the upsampling, which treats both sides alike: once is enough.
+                scores = scores + gather_candidates(net(view.flip(3)), candidates).flip(3)
+            total = total + upsample(scores, size)
+    return total / (views.count * len(nets))
 
 
-def _view(images: Tensor, scale: float, flip: bool) -> Tensor:
-    if scale != 1.0:
-        size = [max(1, round(side * scale)) for side in images.shape[2:]]
-        images = F.interpolate(images, size=size, mode="bicubic", align_corners=False)
-    return images.flip(3) if flip else images
+def rescale(images: Tensor, scale: float) -> Tensor:
+    """Bicubic rescaling of [N, 3, H, W] by a multiple of 1/4; sides round to the nearest pixel, halves up."""
+    if scale == 1.0:
+        return images
+    quarters = round(scale * 4)
+    size = [(side * quarters + 2) // 4 for side in images.shape[2:]]
+    return F.interpolate(images, size=size, mode="bicubic", align_corners=False)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ import torch
 from swsss.config import LabelsConfig
 from swsss.data.classes import IGNORE
 from swsss.data.dataset import Sample
-from swsss.data.images import Pixels, orient, orient_back, read_image, write_mask, write_whole
+from swsss.data.files import write_whole
+from swsss.data.images import Pixels, orient, orient_back, read_image
+from swsss.data.png import write_mask
 from swsss.predict import Predictor, ahead
 
 

@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 
 from swsss import __version__
 from swsss.config import RESUMABLE_CHANGES, Config
-from swsss.data.images import write_whole
+from swsss.data.files import write_whole
 from swsss.errors import UserError
 from swsss.inputs import Inputs
 from swsss.nets import DeepLabV3Plus

@@ -13,11 +13,11 @@ from swsss.data.transforms import Augment
 from swsss.errors import UserError
 from swsss.nets import DeepLabV3Plus, build_net
 from swsss.predict import Predictor
+from swsss.progress import Bar
 from swsss.pseudo_labels import Labeller, begin_labels, pseudo_labelled, source_of, write_labels
 from swsss.run import Run, checkpoint_path, note_seconds
 from swsss.training.distributed import Processes
 from swsss.training.loader import Stream, seed_of
-from swsss.training.log import Bar
 from swsss.training.loop import Loop, train
 from swsss.training.previews import Previews
 from swsss.training.tasks import CrossTraining, Supervised

@@ -9,7 +9,7 @@ from PIL import Image
 from swsss.data.checks import check_inputs, resolve_tags
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
-from swsss.data.images import write_mask
+from swsss.data.png import write_mask
 from swsss.errors import InputError
 
 CLASSES = ClassTable(("background", "cat", "dog"))
@@ -103,7 +103,7 @@ def test_truncated_jpeg(tmp_path: Path) -> None:
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[:-900])
     found = problems([Sample("a", path, None, frozenset())], (), CLASSES)
-    assert found == [f"{path} is damaged or of a kind that cannot be decoded. Replace the file or remove it."]
+    assert found == [f"{path} cannot be read as an image: it is cut short. Replace the file or remove it."]
 
 
 def test_all_problems_at_once_in_order(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from commands import COMMANDS, invoke, message
 from PIL import Image
 
-from swsss.data.images import write_mask
+from swsss.data.png import write_mask
 
 HELP = [
     ("swsss-train", "The whole way"),

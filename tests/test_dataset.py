@@ -5,7 +5,7 @@ import pytest
 
 from swsss.data.classes import VOC_NAMES
 from swsss.data.dataset import open_dataset
-from swsss.data.images import list_images, write_mask
+from swsss.data.png import write_mask
 from swsss.errors import InputError, UserError
 
 
@@ -117,14 +117,3 @@ def test_no_image(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_text("background\ncat\n")
     with pytest.raises(InputError, match="holds no image"):
         open_dataset(tmp_path)
-
-
-def test_list_images(tmp_path: Path) -> None:
-    touch(tmp_path, "b.jpg", "a/z.TIFF", "a/b/c.webp", "a.txt", ".jpg", "d.bmp")
-    (tmp_path / "link").symlink_to(tmp_path / "a")
-    assert list_images(tmp_path) == ["a/b/c.webp", "a/z.TIFF", "b.jpg", "d.bmp"]
-
-
-def test_unreadable_folder_is_not_passed_over(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="none cannot be read: No such file"):
-        list_images(tmp_path / "none")

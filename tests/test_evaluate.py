@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
-from swsss.data.images import orient, orient_back, read_upright, write_mask
+from swsss.data.images import orient, orient_back, read_upright
+from swsss.data.png import write_mask
 from swsss.evaluate import Metrics, confusion_matrix, evaluate
 from swsss.nets import build_net
 from swsss.predict import Predictor

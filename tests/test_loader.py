@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from swsss.data.dataset import Sample, read_sample
-from swsss.data.images import write_mask
+from swsss.data.png import write_mask
 from swsss.data.transforms import Augment, AugmentConfig
 from swsss.errors import UserError
 from swsss.training.loader import Batch, Stream, default_workers, seed_of, training_batches

@@ -7,7 +7,8 @@ from PIL import Image
 
 from swsss.config import LabelsConfig
 from swsss.data.dataset import Sample
-from swsss.data.images import read_mask, write_mask
+from swsss.data.images import read_mask
+from swsss.data.png import write_mask
 from swsss.pseudo_labels import Labeller, begin_labels, label_path, pseudo_labelled, source_of, write_labels
 
 # VOCdevkit's colour map, as printed in its documentation.

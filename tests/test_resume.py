@@ -114,7 +114,7 @@ def test_write_whole__killed(tmp_path):
     """The file is old or new, never a part, whenever the process dies."""
     path = tmp_path / "state.pt"
     code = (
-        "import sys; from pathlib import Path; from swsss.data.images import write_whole\n"
+        "import sys; from pathlib import Path; from swsss.data.files import write_whole\n"
         "for n in range(1_000_000): write_whole(Path(sys.argv[1]), bytes([n % 256]) * 3_000_000)"
     )
     seen = set()

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from swsss.data.classes import VOC_NAMES, ClassTable
-from swsss.data.images import read_mask, write_mask
+from swsss.data.images import read_mask
+from swsss.data.png import write_mask
 from swsss.data.voc import prepare_voc, read_annotation_tags
 from swsss.errors import InputError, UserError
 

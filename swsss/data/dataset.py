@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from swsss.data.classes import VOC_NAMES, ClassTable, read_classes
-from swsss.data.images import Pixels, list_images, orient, read_image, read_mask
+from swsss.data.images import Pixels, orient, read_image, read_mask
+from swsss.data.listing import list_images
 from swsss.data.tags import read_tags
 from swsss.data.voc import read_annotation_tags
 from swsss.errors import InputError, UserError

@@ -1,8 +1,13 @@
-"""Pixels in and out: decoding, EXIF orientation, indexed PNG masks, and files that appear whole or not at all."""
+"""Pixels in: decoding, EXIF orientation, label masks.
 
-import contextlib
+What is wrong with a picture is told by exceptions alone: OpenCV's log, Pillow's log and its warnings are turned off.
+Only libjpeg cannot be told to be silent; see `swsss.data.quiet`.
+"""
+
 import io
-import os
+import logging
+import stat
+import warnings
 from pathlib import Path
 
 import cv2
@@ -10,15 +15,19 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from swsss.data.classes import palette
+from swsss.data.headers import exif_orientation, read_jpeg_header
 from swsss.errors import UserError
 
 Pixels = npt.NDArray[np.uint8]
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+_MAX_PIXELS = 178_956_970  # Pillow's limit
+_MAX_BYTES = 8 * _MAX_PIXELS
+_FORMATS = ("PNG", "WEBP", "BMP", "TIFF", "GIF")
+_PNG_END = b"IEND\xaeB`\x82"
 
-_ORIENTATION = 0x0112
-_PALETTE = palette().tobytes()
+cv2.setLogLevel(0)
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 # EXIF orientation -> (transpose, flip rows, flip columns), applied in this order, that turns stored pixels upright.
 _UPRIGHT = {
@@ -63,34 +72,99 @@ def orient_back(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def read_image(path: Path) -> tuple[Pixels, int]:
-    """Decode an image as it is stored.
-
-    Returns:
-        uint8 RGB [H, W, 3] in the stored grid, and its EXIF orientation (1 when there is none).
+    """Read an image file and decode it as `decode_image` does.
 
     Raises:
-        UserError: The file cannot be read or holds no image that can be decoded.
+        UserError: It cannot be read, is no file (a folder, a pipe), is too large, or cannot be decoded.
     """
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("it is a folder" if stat.S_ISDIR(found.st_mode) else "it is a pipe or a device")
+        if found.st_size > _MAX_BYTES:
+            raise ValueError(f"{found.st_size / 2**30:.1f} GiB are more than any picture that can be decoded")
         data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as header:
-            orientation = int(header.getexif().get(_ORIENTATION, 1))
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        # Pillow's own words for it would name the buffer.
-        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else error or "unknown format"
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(f"{path} cannot be read as an image: {reason}.") from None
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    with contextlib.suppress(cv2.error):
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-        if pixels is not None:
-            return np.asarray(pixels, np.uint8), orientation
-    raise UserError(f"{path} is damaged or of a kind that cannot be decoded.")
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
+    """Decode a JPEG, PNG, WebP, BMP, TIFF or GIF as it is stored, told apart by content.
+
+    Grey becomes R = G = B. Alpha and transparent colours are dropped: pixels keep the RGB below. 16 bits become 8 by
+    their upper byte (in a colour TIFF they are rounded). CMYK and YCCK are taken for inverted, as Adobe writes them. Of
+    several pictures in a file the first counts. Colour profiles are ignored.
+
+    OpenCV decodes. Pillow takes PNG and GIF, whose pixels are the same whoever decodes them (libpng would write to the
+    terminal), and TIFF with alpha, which OpenCV multiplies into the colours.
+
+    Args:
+        data: The whole file.
+        name: What to call it in an error.
+
+    Returns:
+        uint8 RGB [H, W, 3] in the stored grid, and the EXIF orientation 1 to 8 that turns it upright, 1 when there is
+        none. A TIFF is turned upright by every decoder: that is its grid, and its orientation 1.
+
+    Raises:
+        UserError: It is empty, of another format, cut short, damaged, or has more than 178 956 970 pixels. (Damage
+            inside a JPEG that has its end goes unnoticed; viewers show such pictures, too.)
+    """
+    try:
+        return _decode_jpeg(data) if data.startswith(b"\xff\xd8") else _decode_other(data)
+    except UnidentifiedImageError:
+        reason = "unknown format" if data else "it is empty"
+    except Image.DecompressionBombError:
+        reason = f"it has more than {_MAX_PIXELS:,} pixels".replace(",", " ")
+    except ValueError as error:
+        reason = str(error)
+    except Exception as error:  # Pillow raises nearly anything when a file is damaged
+        reason = f"it is damaged ({error})"
+    raise UserError(f"{name} cannot be read as an image: {reason}.")
 
 
 def read_upright(path: Path) -> Pixels:
     """Decode an image the way a viewer shows it: uint8 RGB [H, W, 3], EXIF orientation applied."""
     pixels, orientation = read_image(path)
     return orient(pixels, orientation)
+
+
+def _decode_jpeg(data: bytes) -> tuple[Pixels, int]:
+    width, height, orientation = read_jpeg_header(data)
+    if width * height > _MAX_PIXELS:
+        raise Image.DecompressionBombError
+    return _by_opencv(data), orientation
+
+
+def _decode_other(data: bytes) -> tuple[Pixels, int]:
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        if image.format == "PNG" and data.rfind(_PNG_END) < 0:
+            raise ValueError("it is cut short")
+        alpha = image.format == "TIFF" and image.getbands()[-1] == "A"
+        pixels = _by_pillow(image) if alpha or image.format in {"PNG", "GIF"} else _by_opencv(data)
+        # Asked for last, because in a PNG it may stand behind the pixels; there, a text may have the same name.
+        exif = image.info.get("exif")
+        return pixels, exif_orientation(exif) if isinstance(exif, bytes) else 1
+
+
+def _by_opencv(data: bytes) -> Pixels:
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise ValueError("it is damaged, or of a kind that cannot be decoded")
+    return np.asarray(pixels, np.uint8)
+
+
+def _by_pillow(image: Image.Image) -> Pixels:
+    image.info.pop("transparency", None)
+    if image.mode.startswith("I;16"):
+        upper = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.repeat(upper[..., None], 3, axis=2)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def read_mask(path: Path) -> Pixels:
@@ -108,57 +182,3 @@ def read_mask(path: Path) -> Pixels:
             return np.array(image, np.uint8)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{path} cannot be read as a mask: {error}.") from None
-
-
-def write_mask(path: Path, mask: Pixels) -> None:
-    """Write class ids as an indexed PNG with the VOC palette, whole or not at all.
-
-    Args:
-        path: Where; parent folders are made.
-        mask: uint8 [H, W].
-    """
-    image = Image.fromarray(mask, "L")
-    image.putpalette(_PALETTE)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
-    write_whole(path, buffer.getvalue())
-
-
-def write_picture(path: Path, pixels: Pixels) -> None:
-    """Write uint8 RGB [H, W, 3] as PNG, whole or not at all."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    write_whole(path, buffer.getvalue())
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it appears whole or not at all, also when the process is killed: beside, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-
-
-def list_images(folder: Path) -> list[str]:
-    """List the image files below `folder`: sorted relative paths with `/`, links to folders not followed.
-
-    Raises:
-        UserError: The folder, or one in it, cannot be read.
-    """
-
-    def unreadable(error: OSError) -> None:
-        raise UserError(f"The folder {error.filename} cannot be read: {error.strerror}.")
-
-    found = []
-    for here, _, names in os.walk(folder, onerror=unreadable):
-        for name in names:
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                found.append((Path(here) / name).relative_to(folder).as_posix())
-    return sorted(found)

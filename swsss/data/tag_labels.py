@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from swsss.data.classes import ClassTable
 from swsss.data.tag_rows import RowProblems
@@ -16,34 +16,41 @@ Labels = tuple[Tags, tuple[str, ...]]
 SEPARATORS = re.compile(r"[;|,]")
 
 _HEADER = "the first line must be 'image,labels' or 'image,' and one column per class"
-_CACHED = 100_000
 
 
-def row_parser(header: list[str], classes: ClassTable, problems: RowProblems) -> Callable[[list[str]], Labels] | None:
-    """Return what turns a row into class ids, or None when the header does not say (then `problems` does)."""
+class LabelsOfFields(dict[tuple[str, ...], Labels]):
+    """What the fields behind an image's name say, parsed once for all rows that say the same.
+
+    Args:
+        parse: Turns fields into class ids.
+    """
+
+    kept = 100_000
+
+    def __init__(self, parse: Callable[[Sequence[str]], Labels]) -> None:
+        super().__init__()
+        self.parse = parse
+        self.shared: dict[Tags, Tags] = {}
+
+    def __missing__(self, fields: tuple[str, ...]) -> Labels:
+        if len(self) >= self.kept:
+            self.clear()
+        tags, wrong = self.parse(fields)
+        labels = self[fields] = self.shared.setdefault(tags, tags), wrong
+        return labels
+
+
+def read_header(header: list[str], classes: ClassTable, problems: RowProblems) -> LabelsOfFields | None:
+    """Return what turns the fields of a row into class ids; None when the header is wrong, and `problems` say why."""
     if not any(header):
         problems.add(1, f"there is no header; {_HEADER}.")
     elif header[0].lower() != "image" or len(header) == 1:
         problems.add(1, f"the header starts with '{header[0]}'; {_HEADER}.")
     elif [name.lower() for name in header] == ["image", "labels"]:
-        return _label_parser(classes)
+        return LabelsOfFields(lambda fields: _parse_labels(fields[0], classes))
     else:
-        return _wide_parser(header[1:], classes, problems)
+        return _wide_table(header[1:], classes, problems)
     return None
-
-
-def _label_parser(classes: ClassTable) -> Callable[[list[str]], Labels]:
-    cache: dict[str, Labels] = {}
-
-    def parse(row: list[str]) -> Labels:
-        labels = cache.get(row[1])
-        if labels is None:
-            if len(cache) >= _CACHED:
-                cache.clear()
-            labels = cache[row[1]] = _parse_labels(row[1], classes)
-        return labels
-
-    return parse
 
 
 def _parse_labels(field: str, classes: ClassTable) -> Labels:
@@ -58,7 +65,7 @@ def _parse_labels(field: str, classes: ClassTable) -> Labels:
     return frozenset(classes.ids[name] for name in wanted if name in classes.ids) - {0}, tuple(wrong)
 
 
-def _wide_parser(names: list[str], classes: ClassTable, problems: RowProblems) -> Callable[[list[str]], Labels] | None:
+def _wide_table(names: list[str], classes: ClassTable, problems: RowProblems) -> LabelsOfFields | None:
     for name in dict.fromkeys(names):
         if name not in classes.ids and name != "background":
             hint = "did you mean 'labels'?" if len(names) == 1 else classes.suggestion(name)
@@ -68,16 +75,14 @@ def _wide_parser(names: list[str], classes: ClassTable, problems: RowProblems) -
     if problems.lines:
         return None
     ids = [classes.ids.get(name, 0) for name in names]
-    shared: dict[Tags, Tags] = {}
 
-    def parse(row: list[str]) -> Labels:
-        values = [value.strip() for value in row[1:]]
+    def parse(fields: Sequence[str]) -> Labels:
+        values = [value.strip() for value in fields]
         wrong = [
             f"'{value}' under '{name}' is neither 0 nor 1; write 1 where the image holds the class, else 0."
             for name, value in zip(names, values, strict=True)
             if value not in {"0", "1"}
         ]
-        tags = frozenset(itertools.compress(ids, (value == "1" for value in values))) - {0}
-        return shared.setdefault(tags, tags), tuple(wrong)
+        return frozenset(itertools.compress(ids, (value == "1" for value in values))) - {0}, tuple(wrong)
 
-    return parse
+    return LabelsOfFields(parse)

@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from swsss.errors import InputError
@@ -48,42 +49,60 @@ class ImageNames:
     """
 
     def __init__(self, images: Sequence[str]) -> None:
-        self.exact = {image: image for image in images}
-        self.by_stem: dict[str, str] = {}
-        self.ambiguous: dict[str, list[str]] = {}
-        self.by_name: dict[str, str] | None = None
-        for image in images:
-            other = self.by_stem.setdefault(posixpath.splitext(image)[0], image)
-            if other != image:
-                self.ambiguous.setdefault(posixpath.splitext(image)[0], [other]).append(image)
+        self.exact = dict(zip(images, images, strict=True))
+
+    @cached_property
+    def by_stem(self) -> dict[str, str]:
+        """The first image of each path without extension; made when a row leaves one out, for it takes seconds."""
+        found: dict[str, str] = {}
+        for image in self.exact:
+            found.setdefault(image.rpartition(".")[0], image)
+        return found
+
+    @cached_property
+    def ambiguous(self) -> dict[str, list[str]]:
+        """All images of each path without extension that more than one has."""
+        found: dict[str, list[str]] = {}
+        if len(self.by_stem) < len(self.exact):
+            for image in self.exact:
+                stem = image.rpartition(".")[0]
+                if self.by_stem[stem] != image:
+                    found.setdefault(stem, [self.by_stem[stem]]).append(image)
+        return found
+
+    @cached_property
+    def by_name(self) -> dict[str, str]:
+        """One image by its bare file name in lower case."""
+        return {_bare(image): image for image in reversed(self.exact)}
 
     def find(self, written: str) -> str | None:
         """Return the image, or None when there is none or more than one."""
-        name = written.strip().replace("\\", "/")
-        name = posixpath.normpath(name) if name else ""
-        return self.exact.get(name) or (None if name in self.ambiguous else self.by_stem.get(name))
+        if written in self.exact:
+            return self.exact[written]
+        name = written if written in self.by_stem else _tidied(written)
+        image = self.exact.get(name) or self.by_stem.get(name)
+        return None if name in self.ambiguous and name != image else image
 
     def why_not(self, written: str) -> str:
         """Say what is wrong with a name that `find` did not find, and what to write instead."""
-        name = written.strip().replace("\\", "/")
+        name = _tidied(written)
         if not name:
             return "the image name is empty; write its path below the image folder."
         if name.startswith("/") or re.match("[A-Za-z]:", name):
             return f"'{written}' is an absolute path; write it relative to the image folder."
-        name = posixpath.normpath(name)
         if name.split("/")[0] == "..":
             return f"'{written}' leaves the image folder; write a path below it."
         if name in self.ambiguous:
             return f"'{written}' could be {' or '.join(self.ambiguous[name])}; write the extension."
-        similar = self._similar(name)
+        # Only looked for by file name: comparing spellings over a million images would take minutes.
+        similar = self.by_name.get(_bare(name))
         hint = f"did you mean '{similar}'?" if similar else "names are relative to the image folder."
         return f"there is no image '{written}'; {hint}"
 
-    def _similar(self, name: str) -> str | None:
-        # Only looked for by file name: comparing spellings over a million images would take minutes.
-        if self.by_name is None:
-            self.by_name = {_bare(image): image for image in reversed(self.exact)}
-        return self.by_name.get(_bare(name))
+
+def _tidied(written: str) -> str:
+    name = written.strip().replace("\\", "/")
+    return posixpath.normpath(name) if name else ""
 
 
 def _bare(image: str) -> str:

@@ -2,20 +2,16 @@
 
 import csv
 import io
-import itertools
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from swsss.data.classes import ClassTable
-from swsss.data.images import write_whole
-from swsss.data.tag_labels import SEPARATORS, Labels, Tags, row_parser
+from swsss.data.files import write_whole
+from swsss.data.tag_labels import SEPARATORS, LabelsOfFields, Tags, read_header
 from swsss.data.tag_rows import ImageNames, RowProblems
 from swsss.errors import UserError
-
-if TYPE_CHECKING:
-    from _csv import Reader
 
 
 def read_tags(path: Path, classes: ClassTable, images: Sequence[str]) -> dict[str, Tags]:
@@ -57,22 +53,16 @@ def write_tags(path: Path, rows: Iterable[tuple[str, Iterable[str]]]) -> None:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    # Before Python 3.13, csv leaves a carriage return unquoted, which then ends the row.
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(["image", "labels"])
     for image, labels in rows:
         names = list(labels)
         for name in names:
             if SEPARATORS.search(name):
                 raise UserError(f"Class '{name}' holds one of ; | , which separate labels in {path}; rename the class.")
-        writer.writerow([image, ";".join(names)])
+        (quoting if "\r" in image else writer).writerow([image, ";".join(names)])
     write_whole(path, text.getvalue().encode())
-
-
-def _without_nul(lines: Iterable[str]) -> Iterator[str]:
-    # The csv module of Python 3.11 takes NUL for text, so a UTF-16 file would give nothing but unknown names.
-    for line in lines:
-        if "\0" in line:
-            raise csv.Error("it holds a NUL byte")
-        yield line
 
 
 def _first_undecodable(path: Path) -> int:
@@ -88,61 +78,88 @@ def _first_undecodable(path: Path) -> int:
 
 def _read(file: TextIO, classes: ClassTable, images: ImageNames, problems: RowProblems) -> dict[str, Tags]:
     first = file.readline()
-    delimiter = ";" if ";" in first and "," not in first else ","
-    # Strict, because a quote that is never closed would otherwise swallow the rest of the file as one label.
-    reader = csv.reader(_without_nul(itertools.chain([first], file)), delimiter=delimiter, strict=True)
-    rows = _rows(reader, problems)
-    header = [field.strip() for field in next(rows, [])]
-    parse = None if problems.lines else row_parser(header, classes, problems)
-    return _read_rows(rows, reader, parse, len(header), images, problems) if parse else {}
+    fields = _Fields(file, ";" if ";" in first and "," not in first else ",", problems)
+    header = [field.strip() for field in fields.split(first, 1)[0]]
+    labels = None if problems.lines else read_header(header, classes, problems)
+    return {} if labels is None else _read_rows(fields, labels, len(header), images, problems)
 
 
-def _rows(reader: "Reader", problems: RowProblems) -> Iterator[list[str]]:
-    line = 0
-    try:
-        for row in reader:
-            line = reader.line_num
-            yield row
-    except csv.Error as error:
-        problems.add(line + 1, f"this row is not valid CSV ({error}); check its quotes and save the file as UTF-8.")
+class _Fields:
+    """Splits lines of a CSV file into fields."""
+
+    def __init__(self, file: TextIO, delimiter: str, problems: RowProblems) -> None:
+        self.file = file
+        self.delimiter = delimiter
+        self.problems = problems
+        self.given: list[str] = []
+        lines = iter(lambda: self.given.pop() if self.given else next(file, ""), "")
+        # Strict, because a quote that is never closed would otherwise swallow the rest of the file as one label.
+        self.reader = csv.reader(lines, delimiter=delimiter, strict=True)
+
+    def split(self, text: str, line: int) -> tuple[list[str], int]:
+        """Return the fields of the row that starts with `text`, and how many more lines of the file it takes."""
+        self.given.append(text)
+        before = self.reader.line_num + 1
+        row: list[str] = []
+        try:
+            row = next(self.reader, row)
+            # The csv module takes NUL for text, so a UTF-16 file would give nothing but unknown names.
+            if any("\0" in field for field in row):
+                raise csv.Error("it holds a NUL byte")
+        except csv.Error as error:
+            row = []
+            self.problems.add(
+                line, f"this row is not valid CSV ({error}); check its quotes and save the file as UTF-8."
+            )
+        return row, self.reader.line_num - before
 
 
 def _read_rows(
-    rows: Iterator[list[str]],
-    reader: "Reader",
-    parse: Callable[[list[str]], Labels],
-    width: int,
-    images: ImageNames,
-    problems: RowProblems,
+    fields: _Fields, labels: LabelsOfFields, width: int, images: ImageNames, problems: RowProblems
 ) -> dict[str, Tags]:
     found: dict[str, Tags] = {}
     lines = array("Q")  # of the images in `found`, in its order: a second dict would double the memory
     conflicts: list[tuple[int, str]] = []
+    known: dict[str, Tags] = {}  # by all that stands behind the name, so that most rows need not be split
+    line = 1
     try:
-        for row in rows:
-            line = reader.line_num
-            if len(row) != width:
-                if any(field.strip() for field in row):
-                    problems.add(line, _wrong_width(row, width))
-                continue
-            image = images.exact.get(row[0]) or images.find(row[0])
-            if image is None and not any(field.strip() for field in row):
-                continue
-            tags, wrong = parse(row)
-            if image is None or wrong:
-                _tell(line, wrong if image else (images.why_not(row[0]), *wrong), problems)
-            elif found.setdefault(image, tags) != tags:
-                conflicts.append((line, image))
-            elif len(found) > len(lines):
-                lines.append(line)
+        for text in fields.file:
+            line += 1
+            name, _, rest = text.partition(fields.delimiter)
+            image = None if '"' in name else images.exact.get(name) or images.find(name)
+            tags, more = known.get(rest), 0
+            if image is None or tags is None:
+                row, more = fields.split(text, line)
+                image, tags = _check(row, line, labels, width, images, problems)
+                if tags is not None and not more and '"' not in name and len(known) < labels.kept:
+                    known[rest] = tags
+            if image is not None and tags is not None:
+                if found.setdefault(image, tags) != tags:
+                    conflicts.append((line, image))
+                elif len(found) > len(lines):
+                    lines.append(line)
+            line += more
     finally:
         _tell_conflicts(found, lines, conflicts, problems)
     return found
 
 
-def _tell(line: int, wrong: Iterable[str], problems: RowProblems) -> None:
-    for text in wrong:
-        problems.add(line, text)
+def _check(
+    row: list[str], line: int, labels: LabelsOfFields, width: int, images: ImageNames, problems: RowProblems
+) -> tuple[str | None, Tags | None]:
+    """The image of a row and its tags, each None where it is wrong or the row is blank."""
+    if not any(field.strip() for field in row):
+        return None, None
+    if len(row) != width:
+        problems.add(line, _wrong_width(row, width))
+        return None, None
+    image = images.find(row[0])
+    if image is None:
+        problems.add(line, images.why_not(row[0]))
+    tags, wrong = labels[tuple(row[1:])]
+    for problem in wrong:
+        problems.add(line, problem)
+    return image, None if wrong else tags
 
 
 def _wrong_width(row: list[str], width: int) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from swsss.data.classes import VOC_NAMES, ClassTable
-from swsss.data.images import list_images, write_whole
+from swsss.data.files import write_whole
+from swsss.data.listing import list_images
 from swsss.data.tags import write_tags
 from swsss.data.voc_masks import augment, fetch
 from swsss.errors import InputError, UserError

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from swsss.data.images import Pixels, write_mask, write_whole
+from swsss.data.files import write_whole
+from swsss.data.images import Pixels
+from swsss.data.png import write_mask
 from swsss.errors import UserError
 
 _ARCHIVE = "benchmark.tgz"

@@ -7,7 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from swsss.data.images import Pixels, write_mask, write_whole
+from swsss.data.files import write_whole
+from swsss.data.images import Pixels
+from swsss.data.png import write_mask
 from swsss.demo.creatures import CREATURES
 from swsss.demo.scene import paint_pool
 from swsss.errors import UserError

@@ -9,7 +9,7 @@ import jinja2
 import numpy as np
 
 from swsss.data.classes import IGNORE, ClassTable, palette
-from swsss.data.images import write_whole
+from swsss.data.files import write_whole
 from swsss.report import charts as charts_module
 from swsss.report.charts import Curve, charts, read_curve
 from swsss.report.pictures import Picture, classes_shown, columns_of, contact_sheet, data_uri, overlay

@@ -59,13 +59,6 @@ def make_fabric(accelerator: str, devices: int, precision: str, *, idle: bool = 
     return fabric, precision
 
 
-def is_first_process() -> bool:
-    """Whether this is the process that talks to the user, also before and without Fabric."""
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank() == 0
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
-
-
 class Processes:
     """What the processes of a run tell each other from host to host, so that no device is waited for.
 

@@ -12,12 +12,14 @@ from torch.optim import SGD, Optimizer
 
 from swsss.config import OptimizerConfig, RunConfig
 from swsss.errors import Interrupted
+from swsss.progress import Bar
+from swsss.signals import stop_signals
 from swsss.training.distributed import Processes, synchronise_batch_norm
 from swsss.training.loader import Batch, Stream, default_workers, seed_of, training_batches
-from swsss.training.log import Bar, TrainingLog
+from swsss.training.log import TrainingLog
 from swsss.training.state import load_state, save_state
 from swsss.training.tasks import Task
-from swsss.training.watch import RecentTerms, stop_signals
+from swsss.training.watch import RecentTerms
 
 
 @dataclass(frozen=True)

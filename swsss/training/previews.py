@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from swsss.data.dataset import read_sample
-from swsss.data.images import write_picture
+from swsss.data.png import write_picture
 from swsss.inputs import Inputs
 from swsss.nets import DeepLabV3Plus
 from swsss.predict import Predictor

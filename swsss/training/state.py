@@ -8,7 +8,7 @@ import torch
 from lightning_fabric import Fabric
 from torch.optim import Optimizer
 
-from swsss.data.images import write_whole
+from swsss.data.files import write_whole
 from swsss.errors import UserError
 from swsss.training.tasks import Task
 

@@ -1,10 +1,6 @@
-"""What the loop keeps an eye on: the terms of recent steps, and the user's wish to stop."""
+"""What the loop keeps an eye on: the terms of recent steps."""
 
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
 
 import torch
 from lightning_fabric import Fabric
@@ -47,20 +43,3 @@ class RecentTerms:
             f"The loss is not finite at step {step}; the images of its batch: {listed}. Lower the learning rate "
             "(--set stage1.lr=... or stage2.lr=...) or look at these images; the last good state is kept."
         )
-
-
-@contextmanager
-def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn the first SIGINT or SIGTERM into a flag that the loop looks at between two steps; a second one kills."""
-    seen: list[int] = []
-
-    def remember(number: int, _: FrameType | None) -> None:
-        seen.append(number)
-        signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(seen)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

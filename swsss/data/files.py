@@ -1,0 +1,68 @@
+"""Files that appear whole or not at all."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it appears whole or not at all, also when the process is killed: beside, fsync, rename.
+
+    Args:
+        path: Where; parent folders are made. A killed process can leave a file `.*.tmp` beside it.
+        data: All of it.
+
+    Raises:
+        OSError: The folder cannot be written, or the disk is full; nothing is left behind.
+    """
+    beside = _beside(path)
+    try:
+        _write(beside, data)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _beside(path: Path) -> Path:
+    """A hidden name in the same folder, no longer than file systems allow however long the file's own name is."""
+    name = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
+    return path.with_name(f".{name}.{os.getpid()}.tmp")
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        file = path.open("wb")
+    except FileNotFoundError:
+        # Only now: asking for the folder before every file costs as much as writing a small one.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("wb")
+    with file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[TextIO]:
+    """Open a text file that takes its place only when the block ends without an error; for what is too big for memory.
+
+    UTF-8, newlines as written; file names that are not UTF-8 come out as the bytes they are.
+
+    Raises:
+        OSError: The folder cannot be written, or the disk is full; nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = _beside(path)
+    try:
+        with beside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

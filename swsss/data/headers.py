@@ -1,0 +1,69 @@
+"""What is read from image files without decoding them: the size of a JPEG, whether it is whole, EXIF orientation."""
+
+import struct
+from typing import NamedTuple
+
+_ORIENTATION, _LONG = 0x0112, 4
+_START_OF_SCAN, _EXIF = 0xDA, 0xE1
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15; three of these codes mean something else
+_BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})  # no length follows
+_SHORTEST = 10  # bytes of a start of scan and the end behind it
+_END = b"\xff\xd9"
+
+
+class JpegHeader(NamedTuple):
+    """Width and height in pixels as stored, and the EXIF orientation, 1 to 8."""
+
+    width: int
+    height: int
+    orientation: int
+
+
+def read_jpeg_header(data: bytes) -> JpegHeader:
+    """Read what stands before the pixels of a JPEG, and make sure that its end is there.
+
+    Only the marker that ends a JPEG tells a whole file from one cut short: where the pixels end without it, decoders
+    differ, and some return a picture that is grey from there on.
+
+    Args:
+        data: The whole file. Anything may follow its end.
+
+    Raises:
+        ValueError: It is cut short or no JPEG; the message says which.
+    """
+    width = height = 0
+    orientation = None
+    at = 2
+    while 0 <= (at := data.find(b"\xff", at)) <= len(data) - _SHORTEST:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
+        if marker == _START_OF_SCAN:
+            if data.rfind(_END, at) < 0:
+                break
+            return JpegHeader(width, height, orientation or 1)
+        if marker in _FRAMES:
+            height, width = struct.unpack_from(">2H", data, at + 5)
+        elif marker == _EXIF and orientation is None and data.startswith(b"Exif\0\0", at + 4):
+            orientation = exif_orientation(data[at + 4 : at + 2 + length])
+        at += 1 if marker == 0xFF else 2 if marker in _BARE else 2 + length
+    raise ValueError("it is cut short")
+
+
+def exif_orientation(block: bytes) -> int:
+    """Find the orientation, 1 to 8, in an EXIF block (EXIF 2.32, tag 0x0112); 1 where it says none.
+
+    Args:
+        block: With or without the leading `Exif`; nothing in it is trusted.
+    """
+    block = block.removeprefix(b"Exif\0\0")
+    order = "<" if block[:2] == b"II" else ">"
+    try:
+        (start,) = struct.unpack_from(order + "I", block, 4)
+        (count,) = struct.unpack_from(order + "H", block, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(order + "2H", block, entry)
+            if tag == _ORIENTATION:
+                (value,) = struct.unpack_from(order + ("I" if kind == _LONG else "H"), block, entry + 8)
+                return value if 1 <= value <= 8 else 1
+    except struct.error:
+        pass
+    return 1
