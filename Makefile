@@ -32,6 +32,8 @@ $(INSTALLED): pyproject.toml $(VENV)/.files
 demo: install
 	$(BIN)/swsss-data demo demo/data
 	$(BIN)/swsss-train all --data demo/data --strong strong --recipe demo --out runs/demo
+	$(BIN)/swsss-export runs/demo --out runs/demo/model.onnx
+	$(BIN)/swsss-label demo/data/images --labels demo/data/tags.csv --model runs/demo/model.onnx --out demo/labels
 
 test: lint types unit
 
@@ -39,8 +41,9 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+# Not from here: mypy would take the folder swsss/ for the package, and miss swsss.export and swsss.serve.
 types: install
-	$(BIN)/mypy
+	cd $(VENV) && bin/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache
 
 unit: install
 	$(BIN)/pytest

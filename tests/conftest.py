@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from models import random_checkpoint
 
+from swsss.checkpoint import save_checkpoint
 from swsss.config import Config, load_config
 from swsss.data.dataset import Dataset, open_dataset
 from swsss.demo import write_demo
+from swsss.export.exporting import export_onnx
+from swsss.export.source import load_source
 
 TINY = """
 [net]
@@ -152,3 +156,19 @@ def finished(start: Callable[..., Started], order: list[object], tmp_path_factor
     out = tmp_path_factory.mktemp("finished") / "run"
     start("swsss-train", "all", *order, "--out", out).ended()
     return out
+
+
+@pytest.fixture(scope="session")
+def checkpoint_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the small random net."""
+    path = tmp_path_factory.mktemp("checkpoint") / "small.safetensors"
+    save_checkpoint(path, random_checkpoint())
+    return path
+
+
+@pytest.fixture(scope="session")
+def model_file(checkpoint_file: Path) -> Path:
+    """The same as an ONNX model file."""
+    path = checkpoint_file.with_suffix(".onnx")
+    export_onnx(load_source(checkpoint_file), path)
+    return path

@@ -1,0 +1,82 @@
+"""The label-conditioned graph: everything between uint8 pixels and uint8 masks, as one module."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from swsss.candidates import NEVER, all_classes, predicted_classes
+from swsss.config import Tta
+from swsss.data.transforms import normalise
+from swsss.nets import DeepLabV3Plus
+from swsss.predict import average_scores
+
+MAX_SIDE = 2048
+"""Default largest side: well above the sizes nets are trained at, and what keeps a 100-megapixel image in memory."""
+
+
+class LabelGraph(nn.Module):
+    """What a model file computes (DESIGN §4), in PyTorch.
+
+    Exporting writes the same graph in ONNX (`envelope`), and proves it against this one.
+
+    Args:
+        nets: One, or several to average.
+        tta: Test-time augmentation.
+        max_side: Images with a longer side are reduced to it for the nets; mask and confidence keep full size.
+    """
+
+    def __init__(self, nets: Sequence[DeepLabV3Plus], tta: Tta = "none", max_side: int = MAX_SIDE) -> None:
+        super().__init__()
+        self.nets = nn.ModuleList(_Bounded(net) for net in nets)
+        self.tta = tta
+        self.max_side = max_side
+        self.num_classes = nets[0].num_classes
+        self.eval()
+
+    def forward(self, image: Tensor, candidates: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Label a batch.
+
+        Args:
+            image: uint8 RGB [N, H, W, 3].
+            candidates: int64 [N, K] class ids, background included, padded with -1; None for every class.
+
+        Returns:
+            uint8 [N, H, W] class ids, and uint8 [N, H, W] round(255 · probability among the candidates).
+        """
+        return decide(*self.scores(image, candidates))
+
+    def scores(self, image: Tensor, candidates: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Candidate logits float32 [N, K, H, W], and the class of each slot, int64 [N, K] with -1 for empty ones."""
+        if candidates is None:
+            candidates = all_classes(len(image), self.num_classes, image.device)
+        size = (image.shape[1], image.shape[2])
+        pixels = F.interpolate(normalise(image.permute(0, 3, 1, 2)), reduced_size(size, self.max_side), mode="bilinear")
+        return average_scores(list(self.nets), pixels, candidates, size, self.tta), candidates
+
+
+class _Bounded(nn.Module):
+    """A net whose logits stay finite, as in the exported graph, where half precision may overflow."""
+
+    def __init__(self, net: DeepLabV3Plus) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.net(image)
+        return logits.clamp(NEVER, -NEVER)
+
+
+def decide(scores: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
+    """Mask and confidence of `LabelGraph.scores`; an image without any candidate is background for certain."""
+    odds = (scores - scores.amax(1, keepdim=True)).exp() * (candidates >= 0)[:, :, None, None]
+    confidence = torch.round(255 / odds.sum(1).clamp(min=1))
+    return predicted_classes(scores, candidates).to(torch.uint8), confidence.to(torch.uint8)
+
+
+def reduced_size(size: tuple[int, int], max_side: int) -> tuple[int, int]:
+    """The (H, W) the nets see: the longer side at most `max_side`, halves rounded up, no side below 1."""
+    limit = max(*size, max_side)
+    height, width = (max(1, (2 * side * max_side + limit) // (2 * limit)) for side in size)
+    return height, width

@@ -1,0 +1,132 @@
+"""The parts of a net whose nodes do not depend on the size of the image, as ONNX by torch's exporter.
+
+An encoder and a decoder hold all the convolutions. What has to know sizes (resizing, the candidates) stands between
+and behind them, in `envelope`. Exported so, torch needs no symbolic shapes: seconds instead of a minute.
+"""
+
+import copy
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import cast
+
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from swsss.nets import DeepLabV3Plus
+
+OPSET = 18
+
+
+class Encoder(nn.Module):
+    """Normalised image [N, 3, H, W] to the decoder's two inputs: shortcut at stride 4, context at the output stride."""
+
+    def __init__(self, net: DeepLabV3Plus) -> None:
+        super().__init__()
+        self.backbone, self.shortcut, self.aspp = net.backbone, net.shortcut, SizelessASPP(net)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return shortcut and context."""
+        low, high = self.backbone(image)
+        return self.shortcut(low), self.aspp(high)
+
+
+class SizelessASPP(nn.Module):
+    """`ASPP` without spreading the image mean over the map: its share of the projection is added by broadcasting."""
+
+    def __init__(self, net: DeepLabV3Plus) -> None:
+        super().__init__()
+        self.branches, self.pool = net.aspp.branches, net.aspp.pool
+        joined = cast(nn.Conv2d, net.aspp.project[0])
+        spatial = joined.in_channels - net.config.aspp_channels
+        self.spatial = nn.Conv2d(spatial, joined.out_channels, 1)
+        self.mean = nn.Conv2d(net.config.aspp_channels, joined.out_channels, 1, bias=False)
+        assert joined.bias is not None, "batch norm is folded before"
+        self.spatial.weight.data, self.mean.weight.data = joined.weight[:, :spatial], joined.weight[:, spatial:]
+        self.spatial.bias = joined.bias
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[N, inputs, h, w] to [N, aspp_channels, h, w]."""
+        mean = self.mean(self.pool(features.mean((2, 3), keepdim=True)))
+        return torch.relu(self.spatial(torch.cat([branch(features) for branch in self.branches], 1)) + mean)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Nodes and weights of a module, cleaned of everything that is not computing."""
+
+    graph: onnx.GraphProto
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the inputs."""
+        return [value.name for value in self.graph.input]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the outputs."""
+        return [value.name for value in self.graph.output]
+
+
+def net_pieces(net: DeepLabV3Plus, *, half: bool) -> tuple[Piece, Piece]:
+    """Encoder and decoder of a net, batch norm folded into the convolutions.
+
+    Args:
+        net: In evaluation mode; not changed.
+        half: Compute in float16.
+    """
+    net = copy.deepcopy(net).eval()
+    fold_batch_norm(net)
+    dtype = torch.float16 if half else torch.float32
+    encoder, decoder = Encoder(net).to(dtype), net.decoder.to(dtype)
+    image = torch.zeros(1, 3, 64, 96, dtype=dtype)
+    with torch.no_grad():
+        shortcut, context = encoder(image)
+    joined = torch.zeros(1, shortcut.shape[1] + context.shape[1], *shortcut.shape[2:], dtype=dtype)
+    return _piece(encoder, image), _piece(decoder, joined)
+
+
+def fold_batch_norm(module: nn.Module) -> None:
+    """Fold every batch norm that follows a convolution into it, in place."""
+    previous = ""
+    for name, child in list(module.named_children()):
+        before = getattr(module, previous) if previous else None
+        if isinstance(child, nn.BatchNorm2d) and isinstance(before, nn.Conv2d):
+            setattr(module, previous, fuse_conv_bn_eval(before, child))
+            setattr(module, name, nn.Identity())
+        else:
+            fold_batch_norm(child)
+        previous = name
+
+
+def _piece(module: nn.Module, example: Tensor) -> Piece:
+    with _quiet():
+        program = torch.onnx.export(
+            module.eval(), (example,), dynamo=True, external_data=False, opset_version=OPSET, verbose=False
+        )
+    assert program is not None
+    graph = program.model_proto.graph
+    for value in (*graph.node, *graph.initializer, *graph.input, *graph.output):
+        # Stack traces with paths of this machine.
+        value.ClearField("doc_string")
+        if not isinstance(value, onnx.TensorProto):
+            value.ClearField("metadata_props")
+    return Piece(graph)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's progress and its advice to developers off the user's terminal."""
+    level = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
