@@ -3,8 +3,16 @@
 from click.testing import CliRunner, Result
 
 from swsss import cli
+from swsss.export.cli import export
+from swsss.serve.cli import label
 
-COMMANDS = {"swsss-train": cli.train, "swsss-eval": cli.evaluate, "swsss-data": cli.data}
+COMMANDS = {
+    "swsss-train": cli.train,
+    "swsss-eval": cli.evaluate,
+    "swsss-data": cli.data,
+    "swsss-export": export,
+    "swsss-label": label,
+}
 
 
 def invoke(command: str, *arguments: object) -> Result:

@@ -1,0 +1,135 @@
+"""ONNX model files in ONNX Runtime: CPU, CUDA, or its TensorRT execution provider."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+
+from swsss.data.images import Pixels
+from swsss.errors import UserError
+from swsss.export.metadata import KEY, ModelInfo, parse_info
+from swsss.serve.engines import Candidates
+
+if TYPE_CHECKING:
+    from swsss.serve.engines.onnx_gpu import BoundSession
+
+_PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+
+
+class OnnxEngine:
+    """An ONNX model file.
+
+    Args:
+        path: Written by swsss-export.
+        device: "auto" (CUDA where it works, else the CPU), "cpu", "cuda" or "tensorrt".
+        threads: Of the CPU provider; 0 takes every core this process may use.
+
+    Raises:
+        UserError: The file is missing, cut short, not ours or of a newer format, or the device cannot be used.
+    """
+
+    def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
+        self.path = path
+        self.threads = threads or len(os.sched_getaffinity(0))
+        data = _read(path)
+        self.identity = hashlib.sha256(data).hexdigest()
+        self.session = self._open(data, device)
+        self.info = _info(self.session, path)
+        self.provider = self.session.get_providers()[0]
+        self.device_runner = None if self.provider == _PROVIDERS["cpu"] else _on_gpu(self.session, self.info)
+
+    @property
+    def description(self) -> str:
+        """Library, version and device."""
+        place = f"CPU, {self.threads} threads" if self.provider == _PROVIDERS["cpu"] else self.provider
+        return f"ONNX Runtime {onnxruntime.__version__}, {place}"
+
+    def label(self, images: Pixels, candidates: Candidates) -> tuple[Pixels, Pixels]:
+        """See `Engine.label`."""
+        if self.device_runner is not None:
+            return self.device_runner.label(images, candidates)
+        feed: dict[str, Any] = {"image": images}
+        if self.info.task == "conditioned":
+            feed["candidates"] = candidates
+        mask, confidence = self.session.run(["mask", "confidence"], feed)
+        return mask, confidence
+
+    def _open(self, data: bytes, device: str) -> onnxruntime.InferenceSession:
+        wanted = _wanted(device)
+        try:
+            session = onnxruntime.InferenceSession(data, _options(self.threads), providers=wanted)
+        except Exception as error:  # ONNX Runtime raises a dozen kinds, and each means that the file is no use
+            raise UserError(_refusal(self.path, error)) from None
+        if device in {"cuda", "tensorrt"} and session.get_providers()[0] != _PROVIDERS[device]:
+            raise UserError(
+                f"--device {device}: ONNX Runtime could not start it here; check the driver and that onnxruntime-gpu "
+                "and its CUDA libraries are installed, or use --device cpu."
+            )
+        return session
+
+
+def _on_gpu(session: onnxruntime.InferenceSession, info: ModelInfo) -> "BoundSession":
+    from swsss.serve.engines.onnx_gpu import BoundSession  # noqa: PLC0415 - loads torch, for memory on the GPU
+
+    return BoundSession(session, conditioned=info.task == "conditioned")
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    # Threads that spin while they wait would take the cores from decoding and writing.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A memory plan a shape would be kept for every size there is.
+    options.enable_mem_pattern = False
+    return options
+
+
+def _wanted(device: str) -> list[str]:
+    if device == "cpu" or (device == "auto" and _PROVIDERS["cuda"] not in onnxruntime.get_available_providers()):
+        return [_PROVIDERS["cpu"]]
+    if device == "auto" and not os.path.exists("/dev/nvidiactl"):
+        return [_PROVIDERS["cpu"]]
+    # The CUDA libraries that pip installed beside torch are not on the loader's path.
+    onnxruntime.preload_dlls()
+    first = [_PROVIDERS["tensorrt"]] if device == "tensorrt" else []
+    return [*first, _PROVIDERS["cuda"], _PROVIDERS["cpu"]]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"The model {path} cannot be read: {error.strerror}.") from None
+
+
+def _refusal(path: Path, error: Exception) -> str:
+    if "ir_version" in str(error) or "opset" in str(error).lower():
+        return f"{path} needs a newer ONNX Runtime than {onnxruntime.__version__}; upgrade onnxruntime-gpu."
+    return f"{path} is not a whole ONNX file; make one with swsss-export CHECKPOINT --out model.onnx."
+
+
+def _info(session: onnxruntime.InferenceSession, path: Path) -> ModelInfo:
+    info = parse_info(session.get_modelmeta().custom_metadata_map.get(KEY), str(path))
+    inputs = {value.name: value.type for value in session.get_inputs()}
+    expected = {"image": "tensor(uint8)"} | ({"candidates": "tensor(int64)"} if info.task == "conditioned" else {})
+    outputs = {value.name: value.type for value in session.get_outputs()}
+    if inputs != expected or outputs != dict.fromkeys(["mask", "confidence"], "tensor(uint8)"):
+        raise UserError(f"{path} has the inputs {inputs} and outputs {outputs}; it was changed after swsss-export.")
+    return info
+
+
+def self_test(engine: OnnxEngine) -> bool:
+    """Whether the engine gives the golden mask of its model file."""
+    golden = engine.info.golden
+    if golden is None:
+        return True
+    mask, _ = engine.label(golden.pixels(), np.array([golden.candidates], np.int64))
+    return golden.matches(mask)

@@ -1,0 +1,137 @@
+"""The labels folder: what is in it, what is due, and what a run leaves behind."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+from swsss.data.classes import ClassTable
+from swsss.data.files import write_whole
+from swsss.errors import UserError
+from swsss.progress import Bar
+from swsss.serve.convert import convert
+from swsss.serve.journal import Journal
+from swsss.serve.manifest import write_failures, write_manifest
+from swsss.serve.plan import Item, Plan
+from swsss.serve.records import Failed, Labelled
+from swsss.serve.report import Speed, summarise, write_report
+
+JOURNAL = "journal.sqlite"
+
+_LEFTOVER = ".*.tmp"
+
+
+class LabelsFolder:
+    """A labels folder, held by this process as long as the block lasts.
+
+    Args:
+        path: The folder; made when it is not there.
+        plan: What it is to hold.
+        overwrite: Label everything anew, also where masks lie that swsss-label did not write.
+
+    Raises:
+        UserError: It holds something else, another process works in it, or it cannot be written.
+    """
+
+    def __init__(self, path: Path, plan: Plan, *, overwrite: bool) -> None:
+        self.path, self.plan, self.overwrite = path, plan, overwrite
+        self.recipe = hashlib.blake2b(plan.recipe.encode(), digest_size=16).digest()
+        if not overwrite:
+            _see_ours(path)
+        self.journal = Journal(path / JOURNAL)
+        if self.journal.interrupted:
+            _sweep(path)
+
+    def __enter__(self) -> "LabelsFolder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.journal.close()
+
+    def is_due(self, item: Item, *, confidence: bool) -> bool:
+        """Whether an image has to be labelled: it is not, or something that decides its mask has changed."""
+        done = None if self.overwrite else self.journal.done(item.image)
+        if done is None:
+            return True
+        key, mask, has_confidence = done
+        if key != item.key or not (self.path / "masks" / mask).exists():
+            return True
+        return confidence and not (has_confidence and (self.path / "confidence" / mask).exists())
+
+    def begin(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Hand items on to be labelled. What was known of their masks is forgotten before these can be written over.
+
+        A mask that is to get another name is removed: it would pass for a label.
+        """
+        for item in items:
+            before = self.journal.done(item.image)
+            if before is not None and before[1] != item.mask:
+                self._remove(before[1])
+            self.journal.forget(item.image, item.mask)
+            yield item
+
+    def note(self, item: Item, row: Labelled | Failed, *, confidence: bool) -> None:
+        """Take down what became of an image. Its files are written before; older ones that no longer hold go."""
+        if isinstance(row, Failed):
+            self._remove(item.mask)
+            self.journal.add_failed(row)
+            return
+        if not confidence:
+            (self.path / "confidence" / item.mask).unlink(missing_ok=True)
+        self.journal.add_labelled(row, self.recipe, item.key, confidence_map=confidence)
+
+    def _remove(self, mask: str) -> None:
+        for part in ("masks", "confidence"):
+            if os.path.lexists(self.path / part / mask):  # also when the name is too long to exist
+                (self.path / part / mask).unlink()
+
+    def finish(
+        self,
+        classes: ClassTable,
+        facts: Mapping[str, str],
+        speed: Speed,
+        formats: Sequence[str],
+        image_prefix: str,
+    ) -> tuple[int, int]:
+        """Write manifest, failures, classes, formats and report, of the images that belong here.
+
+        Returns:
+            Number of images that could not be labelled, and of those missing in a format.
+        """
+        wanted = self.plan.wanted.__contains__
+        write_whole(self.path / "classes.txt", "".join(f"{name}\n" for name in classes.names).encode())
+        write_manifest(self.path / "manifest.csv", self.journal.labelled(self.recipe, wanted), classes)
+        write_failures(self.path / "failures.csv", self.journal.failed(wanted))
+        missing = self._convert(formats, image_prefix) if formats else 0
+        summary = summarise(self.journal.labelled(self.recipe, wanted), self.journal.failed(wanted), classes)
+        write_report(self.path / "report.html", summary, self.plan.folder, self.path / "masks", facts, speed)
+        self.journal.finish()
+        return summary.failed, missing
+
+    def _convert(self, formats: Sequence[str], image_prefix: str) -> int:
+        with Bar("converting", len(self.plan.names)) as bar:
+            converted = convert(self.path, formats, image_prefix=image_prefix, progress=bar.counted)
+        return len({row.image for row in converted.failed})
+
+
+def _see_ours(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise UserError(f"--out {path} is a file; name a folder.")
+    if (path / JOURNAL).is_file() or not path.is_dir():
+        return
+    try:
+        entries = os.listdir(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}; choose another --out.") from None
+    if any(not fnmatch(name, _LEFTOVER) for name in entries):
+        raise UserError(
+            f"{path} is not empty and was not written by swsss-label; choose another --out, or --overwrite to write "
+            "into it."
+        )
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a killed process was just writing."""
+    for leftover in path.rglob(_LEFTOVER):
+        leftover.unlink(missing_ok=True)

@@ -1,0 +1,176 @@
+"""The journal: what is labelled, under which model, options and tags. SQLite, safe against a kill at any moment."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from swsss.errors import UserError
+from swsss.serve.records import Failed, Labelled
+
+FORMAT = 1
+
+_OF_THE_DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS labelled (
+    image BLOB PRIMARY KEY, recipe BLOB NOT NULL, key BLOB NOT NULL, mask BLOB NOT NULL UNIQUE,
+    confidence_map INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, tags TEXT NOT NULL,
+    pixels TEXT NOT NULL, confidence TEXT NOT NULL, mean_confidence REAL NOT NULL, seconds REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS failed (
+    image BLOB PRIMARY KEY, stage TEXT NOT NULL, reason TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+class Journal:
+    """The journal of a labels folder; only one process at a time can hold it.
+
+    Names are stored as bytes, because a file name need not be text, and sort as bytes.
+
+    Whoever writes or reads it can meet a full disk or damage: `sqlite3.Error`, which `explain` puts into words.
+
+    Args:
+        path: `journal.sqlite`; made when it is not there.
+
+    Attributes:
+        interrupted: Whether the process that held it before was killed, or stopped half-way.
+
+    Raises:
+        UserError: Another process holds it, it is damaged, of a newer format, or cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.database = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+            try:
+                self._take_hold()
+            except BaseException:
+                self.close()
+                raise
+        except sqlite3.Error as error:
+            raise UserError(explain(path, error)) from None
+        except OSError as error:
+            raise UserError(f"{path.parent} cannot be made: {error.strerror}.") from None
+
+    def _take_hold(self) -> None:
+        # Held until close: two runs in one folder would write over each other.
+        self.database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self.database.execute("PRAGMA journal_mode = WAL")
+        self.database.execute("PRAGMA synchronous = NORMAL")
+        self.database.execute("BEGIN IMMEDIATE")
+        self.database.executescript(_SCHEMA)
+        self._check_format()
+        self.interrupted = self.about("running") == "yes"
+        self.database.execute("BEGIN")
+        self.note("running", "yes")
+        self.save()
+
+    def _check_format(self) -> None:
+        self.database.execute("INSERT OR IGNORE INTO about VALUES ('format', ?)", (str(FORMAT),))
+        found = self.about("format") or ""
+        if not found.isdecimal():
+            raise sqlite3.DatabaseError("not a journal")
+        if int(found) > FORMAT:
+            raise UserError(f"{self.path} has format {found}, newer than this swsss reads ({FORMAT}); upgrade swsss.")
+
+    def about(self, name: str) -> str | None:
+        """A fact stored with `note`."""
+        row = self.database.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def note(self, name: str, value: str) -> None:
+        """Store a fact."""
+        self.database.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (name, value))
+
+    def done(self, image: str) -> tuple[bytes, str, bool] | None:
+        """Key, mask and whether there is a confidence map of an image that is labelled."""
+        query = "SELECT key, mask, confidence_map FROM labelled WHERE image = ?"
+        row = self.database.execute(query, (_bytes(image),)).fetchone()
+        return (row[0], _text(row[1]), bool(row[2])) if row else None
+
+    def forget(self, image: str, mask: str) -> None:
+        """Note, on disk at once, that a mask is about to be written for an image, whoever's it is now."""
+        names = _bytes(image), _bytes(mask)
+        if self.database.execute("DELETE FROM labelled WHERE image = ? OR mask = ?", names).rowcount:
+            self.save()
+
+    def add_labelled(self, row: Labelled, recipe: bytes, key: bytes, *, confidence_map: bool) -> None:
+        """Note that a mask is written, under which recipe and key."""
+        tags = json.dumps(None if row.tags is None else list(row.tags))
+        values = (
+            *(_bytes(row.image), recipe, key, _bytes(row.mask), confidence_map, row.width, row.height, tags),
+            *(json.dumps(row.pixels), json.dumps(row.confidence), row.mean_confidence, row.seconds),
+        )
+        self.database.execute("INSERT OR REPLACE INTO labelled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        self.database.execute("DELETE FROM failed WHERE image = ?", (_bytes(row.image),))
+
+    def add_failed(self, row: Failed) -> None:
+        """Note that an image could not be labelled."""
+        values = (_bytes(row.image), row.stage, row.reason)
+        self.database.execute("INSERT OR REPLACE INTO failed VALUES (?, ?, ?)", values)
+        self.database.execute("DELETE FROM labelled WHERE image = ?", (_bytes(row.image),))
+
+    def save(self) -> None:
+        """Bring what was noted to disk."""
+        self.database.execute("COMMIT")
+        self.database.execute("BEGIN")
+
+    def labelled(self, recipe: bytes, wanted: Callable[[str], bool] = lambda image: True) -> Iterator[Labelled]:
+        """Rows of the wanted images that were labelled under a recipe, in the order of names."""
+        for row in self.database.execute("SELECT * FROM labelled WHERE recipe = ? ORDER BY image", (recipe,)):
+            if wanted(image := _text(row[0])):
+                tags = json.loads(row[7])
+                yield Labelled(
+                    image=image,
+                    mask=_text(row[3]),
+                    width=row[5],
+                    height=row[6],
+                    tags=None if tags is None else tuple(tags),
+                    pixels=_by_id(row[8]),
+                    confidence=_by_id(row[9]),
+                    mean_confidence=row[10],
+                    seconds=row[11],
+                )
+
+    def failed(self, wanted: Callable[[str], bool] = lambda image: True) -> Iterator[Failed]:
+        """Rows of the wanted images, in the order of names."""
+        for image, stage, reason in self.database.execute("SELECT * FROM failed ORDER BY image"):
+            if wanted(_text(image)):
+                yield Failed(_text(image), stage, reason)
+
+    def finish(self) -> None:
+        """Save, and note that everything is in order."""
+        self.note("running", "")
+        self.save()
+
+    def close(self) -> None:
+        """Let go of the folder; what was not saved is forgotten."""
+        self.database.close()
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _by_id(text: str) -> Mapping[int, Any]:
+    return {int(index): value for index, value in json.loads(text).items()}
+
+
+def explain(path: Path, error: sqlite3.Error) -> str:
+    """What an error of the journal at `path` means, and what to do."""
+    kind = getattr(error, "sqlite_errorname", "")
+    if kind.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return f"Another swsss-label is at work in {path.parent}; wait for it, or choose another --out."
+    if kind.startswith(_OF_THE_DISK):
+        return f"{path} cannot be written ({error}); check the rights and the free space of {path.parent}."
+    return f"{path} is damaged or of another program ({error}); move it away and label everything anew with --overwrite."

@@ -1,0 +1,198 @@
+"""The work of `swsss-label`: from options to a labels folder."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from swsss.errors import Interrupted, Unfinished, UserError
+from swsss.progress import Bar
+from swsss.serve.engines import Engine
+from swsss.serve.folder import LabelsFolder
+from swsss.serve.formats import FORMATS
+from swsss.serve.journal import explain
+from swsss.serve.models import exported, newest_run, open_engine
+from swsss.serve.pipeline import Pipeline
+from swsss.serve.plan import Plan, Selection, make_plan
+from swsss.serve.report import Speed
+from swsss.serve.settings import default_batch, default_workers
+from swsss.serve.writer import Writer
+from swsss.signals import stop_signals
+
+_SAVE_SECONDS = 1.0
+_KEPT = "What is labelled is kept; mend that, and the same command goes on from there."
+
+
+@dataclass(frozen=True)
+class Order:
+    """What `swsss-label` was told; see its `--help`."""
+
+    images: Path
+    labels: Path | None = None
+    model: Path | None = None
+    out: Path = Path("labels")
+    confidence: bool = False
+    ignore_below: float = 0.0
+    formats: Sequence[str] = ()
+    image_prefix: str = ""
+    untagged: str = "skip"
+    only: Path | None = None
+    limit: int = 0
+    overwrite: bool = False
+    dry_run: bool = False
+    max_side: int | None = None
+    engine: str = "auto"
+    device: str = "auto"
+    batch: int = 0
+    threads: int = 0
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a start of `swsss-label` came to: lines for the user, and how many images could not be labelled or converted."""
+
+    lines: Sequence[str]
+    failed: int = 0
+
+
+def carry_out(order: Order, *, tell: Callable[[str], None] = lambda line: None) -> Result:
+    """Label what is not labelled yet, and write manifest, report and formats.
+
+    Args:
+        order: The options.
+        tell: Called with what is about to happen, a line each.
+
+    Raises:
+        UserError: The command or its inputs are wrong; nothing was started.
+        Interrupted: Stopped by the user; what is done is kept.
+        Unfinished: The disk is full or broken; what is done is kept.
+    """
+    _check_places(order)
+    engine = _open_engine(order, tell)
+    _check_formats(order, engine)
+    plan = make_plan(order.images, _selection(order, engine), engine.info.table, _recipe(order, engine))
+    for line in _about_untagged(order, plan):
+        tell(line)
+    if order.dry_run:
+        return Result([f"{len(plan.names)} images would be labelled; nothing was written (--dry-run)."])
+    with LabelsFolder(order.out, plan, overwrite=order.overwrite) as folder:
+        try:
+            speed = _label(order, plan, engine, folder, tell)
+            failed, missing = folder.finish(
+                engine.info.table, _facts(order, engine), speed, order.formats, order.image_prefix
+            )
+        except OSError as error:
+            raise Unfinished(f"{order.out} cannot be written: {error.strerror}. {_KEPT}") from None
+        except sqlite3.Error as error:
+            raise Unfinished(f"{explain(folder.journal.path, error)} {_KEPT}") from None
+        except UserError as error:  # of a format: the masks are done
+            raise Unfinished(f"{error} {_KEPT}") from None
+    return Result(_verdict(order, speed, failed, missing), failed + missing)
+
+
+def _check_places(order: Order) -> None:
+    if order.out.resolve().is_relative_to(order.images.resolve()):
+        raise UserError(f"--out {order.out} lies in the image folder, where masks would be images; choose another.")
+
+
+def _check_formats(order: Order, engine: Engine) -> None:
+    """A format that cannot hold these classes is better told now than after hours."""
+    with TemporaryDirectory() as nowhere:
+        for name in order.formats:
+            with FORMATS[name](Path(nowhere), engine.info.table, order.image_prefix):
+                pass
+
+
+def _open_engine(order: Order, tell: Callable[[str], None]) -> Engine:
+    model = order.model or newest_run()
+    if order.max_side is not None and model.suffix in {".onnx", ".engine"}:
+        raise UserError(f"The largest side is built into {model}; export it again with swsss-export --max-side.")
+    if order.model is None:
+        tell(f"model: {model}, the newest run")
+    # Asked for by name, a checkpoint runs as it is; otherwise it is exported first, unless nothing may be written.
+    file = model if order.engine == "torch" or order.dry_run else exported(model, order.max_side, tell)
+    engine = open_engine(file, order.device, order.threads)
+    tell(f"engine: {engine.description}")
+    return engine
+
+
+def _selection(order: Order, engine: Engine) -> Selection:
+    conditioned = engine.info.task == "conditioned"
+    if conditioned and order.labels is None and order.untagged == "skip":
+        raise UserError("This model labels by tags: give --labels tags.csv, or --untagged all to allow every class.")
+    if not conditioned and order.labels is not None:
+        raise UserError(
+            "This model takes no tags (it was exported plain): leave --labels out, or name another --model."
+        )
+    return Selection(order.labels, order.untagged == "all" or not conditioned, order.only, order.limit)
+
+
+def _recipe(order: Order, engine: Engine) -> str:
+    """What decides a mask besides image and tags."""
+    return f"{engine.identity} {order.ignore_below}"
+
+
+def _about_untagged(order: Order, plan: Plan) -> Iterator[str]:
+    if plan.untagged:
+        fate = "are labelled with every class allowed" if order.untagged == "all" else "are left out (--untagged all)"
+        named = ", ".join(plan.untagged[:5]) + (", ..." if len(plan.untagged) > 5 else "")
+        yield f"{len(plan.untagged)} images have no row in {order.labels} and {fate}: {named}"
+
+
+def _label(order: Order, plan: Plan, engine: Engine, folder: LabelsFolder, tell: Callable[[str], None]) -> Speed:
+    todo = [name for name in plan.names if folder.is_due(plan.item(name), confidence=order.confidence)]
+    earlier = len(plan.names) - len(todo)
+    if earlier:
+        tell(f"{earlier} of {len(plan.names)} images are labelled already.")
+    workers = order.workers or default_workers()
+    writer = Writer(order.out, order.confidence, order.ignore_below)
+    pipeline = Pipeline(engine, order.images, writer, order.batch or default_batch(engine), workers)
+    started = saved = time.monotonic()
+    done = 0
+    with stop_signals() as stop, Bar("labelling", len(todo)) as bar:
+        for item, row in pipeline.run(folder.begin(map(plan.item, todo)), stop):
+            folder.note(item, row, confidence=order.confidence)
+            done += 1
+            now = time.monotonic()
+            bar.update(done, f"{done / (now - started):.1f} images/s")
+            if now - saved > _SAVE_SECONDS:
+                folder.journal.save()
+                saved = now
+        folder.journal.save()
+        if stop():
+            raise Interrupted(
+                f"Stopped after {earlier + done} of {len(plan.names)} images; the same command goes on from there."
+            )
+    return Speed(done, time.monotonic() - started, earlier)
+
+
+def _facts(order: Order, engine: Engine) -> dict[str, str]:
+    info = engine.info
+    views = f"{len(info.scales)} scales" + (", mirrored" if info.flip else "")
+    options = {
+        "pixels below this confidence are left out": str(order.ignore_below) if order.ignore_below else "",
+        "tags": str(order.labels or ""),
+        "images without tags": {"all": "labelled, every class allowed", "skip": "left out"}[order.untagged],
+    }
+    facts = {
+        "images": str(order.images),
+        "model": f"{info.task}, {info.precision}, largest side {info.max_side}, {views}",
+        "model file": engine.identity[:16],
+        "engine": engine.description,
+    }
+    return facts | {name: value for name, value in options.items() if value}
+
+
+def _verdict(order: Order, speed: Speed, failed: int, missing: int) -> list[str]:
+    rate = f" ({speed.images / speed.seconds:.1f} images/s)" if speed.images else ""
+    earlier = f", {speed.earlier} from before" if speed.earlier else ""
+    lines = [f"{speed.images} images in {speed.seconds:.1f} s{rate}{earlier}: {order.out / 'masks'}"]
+    if failed:
+        lines.append(f"{failed} images could not be labelled; {order.out / 'failures.csv'} says why.")
+    if missing:
+        lines.append(f"{missing} images are missing in a format; {order.out / 'convert-failures.csv'} says why.")
+    return [*lines, f"Look at {order.out / 'report.html'} first."]
+

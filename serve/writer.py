@@ -1,0 +1,68 @@
+"""From an engine's output to files: pixels left out, masks in the stored grid, counts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from swsss.data.classes import IGNORE
+from swsss.data.files import write_whole
+from swsss.data.images import Pixels, orient_back
+from swsss.data.png import encode_grey, encode_mask
+from swsss.serve.plan import Item
+from swsss.serve.records import Labelled
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes what an engine gives.
+
+    Args:
+        out: The labels folder.
+        confidence: Whether confidence maps are written as well.
+        ignore_below: Pixels less sure than this (0..1) become 255.
+    """
+
+    out: Path
+    confidence: bool = False
+    ignore_below: float = 0.0
+
+    def write(self, item: Item, orientation: int, mask: Pixels, confidence: Pixels) -> Labelled:
+        """Write the mask of an image, and its confidence map when asked for.
+
+        Args:
+            item: The image.
+            orientation: EXIF orientation its pixels were turned upright from.
+            mask: uint8 [H, W] upright class ids.
+            confidence: uint8 [H, W] upright, round(255 · probability).
+
+        Raises:
+            OSError: A file cannot be written.
+        """
+        if self.ignore_below > 0:
+            mask = np.where(confidence < 255 * self.ignore_below, np.uint8(IGNORE), mask)
+        mask, confidence = orient_back(mask, orientation), orient_back(confidence, orientation)
+        write_whole(self.out / "masks" / item.mask, encode_mask(mask))
+        if self.confidence:
+            write_whole(self.out / "confidence" / item.mask, encode_grey(confidence))
+        pixels, means = count_pixels(mask, confidence)
+        return Labelled(
+            image=item.image,
+            mask=item.mask,
+            width=mask.shape[1],
+            height=mask.shape[0],
+            tags=item.tags,
+            pixels=pixels,
+            confidence=means,
+            mean_confidence=float(confidence.mean()) / 255,
+        )
+
+
+def count_pixels(mask: Pixels, confidence: Pixels) -> tuple[dict[int, int], dict[int, float]]:
+    """Pixels of each class that occurs (255 included), and the mean probability (0..1) of those but 255."""
+    counts: npt.NDArray[np.int64] = np.bincount(mask.ravel(), minlength=256)
+    sums = np.bincount(mask.ravel(), weights=confidence.ravel(), minlength=256)
+    present = np.flatnonzero(counts).tolist()
+    pixels = {index: int(counts[index]) for index in present}
+    return pixels, {index: float(sums[index] / counts[index]) / 255 for index in present if index != IGNORE}
