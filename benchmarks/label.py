@@ -5,7 +5,7 @@
 
 (a) the engine alone on images that are decoded already: the ceiling; (b) `swsss-label`: listing, decoding, inference,
 encoding, writing, journal, manifest and report; (c) PyTorch eager, batch 1, all classes upsampled, softmax, tags,
-`cv2.imwrite` (benchmarks/authors_label.py). They take turns, a part of the images each; the median counts. Weights are
+`cv2.imwrite` (benchmarks/authors_label.py). They take turns; the median of the rounds counts. Weights are
 random, which changes no time; tags keep their names, and classes the net has besides are never tagged.
 """
 
@@ -43,27 +43,20 @@ SMALL = {"aspp_channels": 128, "aspp_rates": (3, 6, 9), "shortcut_channels": 32,
 
 
 class Work:
-    """The images of a run in a folder of their own, cut into parts."""
+    """Some of the user's images in a folder of their own, with their tags."""
 
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
-        self.names = list_images(options.images)[: options.count]
-        known = read_classes(options.classes)
-        tags = read_tags(options.labels, known, list_images(options.images))
+        self.known, self.folder, self.images = read_classes(options.classes), folder, folder / "images"
+        everything = list_images(options.images)
+        self.names = everything[: options.count]
+        tags = read_tags(options.labels, self.known, everything)
         self.tags = {name: sorted(tags.get(name, frozenset())) for name in self.names}
-        self.parts = [self.names[start :: options.rounds] for start in range(options.rounds)]
-        self.known, self.folder, self.images = known, folder, options.images
-        for index, part in enumerate(self.parts):
-            (folder / f"images{index}").mkdir()
-            for name in part:
-                os.link(self.images / name, folder / f"images{index}" / name) if _same_disk(
-                    self.images, folder
-                ) else shutil.copy(self.images / name, folder / f"images{index}" / name)
-            rows = [(name, [known.names[tag] for tag in self.tags[name]]) for name in part]
-            write_tags(folder / f"tags{index}.csv", rows)
-
-
-def _same_disk(first: Path, second: Path) -> bool:
-    return first.stat().st_dev == second.stat().st_dev
+        self.images.mkdir()
+        for name in self.names:
+            shutil.copy(options.images / name, self.images / name)
+        write_tags(
+            folder / "tags.csv", [(name, [self.known.names[tag] for tag in self.tags[name]]) for name in self.names]
+        )
 
 
 def make_checkpoint(options: argparse.Namespace, known: ClassTable, count: int, path: Path) -> DeepLabV3Plus:
@@ -76,56 +69,58 @@ def make_checkpoint(options: argparse.Namespace, known: ClassTable, count: int, 
     return net
 
 
-def engine_alone(model: Path, work: Work, device: str) -> Callable[[int], float]:
-    """Seconds for a part of the images, decoded before."""
+def engine_alone(model: Path, work: Work, device: str) -> Callable[[], float]:
+    """Images/s of the engine on images decoded before."""
     engine = OnnxEngine(model, device)
 
-    def run(part: int) -> float:
-        names = work.parts[part]
-        ready = [(read_upright(work.images / name)[None], np.array([[0, *work.tags[name]]])) for name in names]
+    def run() -> float:
+        ready = [(read_upright(work.images / name)[None], np.array([[0, *work.tags[name]]])) for name in work.names]
+        engine.label(*ready[0])
         started = time.perf_counter()
         for pixels, candidates in ready:
             engine.label(pixels, candidates)
-        return time.perf_counter() - started
+        return len(ready) / (time.perf_counter() - started)
 
     return run
 
 
-def end_to_end(model: Path, work: Work, device: str) -> Callable[[int], float]:
-    """Seconds for a part of the images, from the listing to the report; the model is loaded before, as in (a)."""
+def end_to_end(model: Path, work: Work, device: str) -> Callable[[], float]:
+    """Images/s from the listing to the report; the model is loaded before, as in (a)."""
 
-    def run(part: int) -> float:
+    def run() -> float:
         out = work.folder / "labels"
         shutil.rmtree(out, ignore_errors=True)
-        order = Order(work.folder / f"images{part}", work.folder / f"tags{part}.csv", model, out, device=device)
         told: list[float] = []
+        order = Order(work.images, work.folder / "tags.csv", model, out, device=device)
         carry_out(order, tell=lambda line: told.append(time.perf_counter()))
-        return time.perf_counter() - told[0]  # the first line names the engine, which is loaded then
+        return len(work.names) / (time.perf_counter() - told[0])  # the first line names the engine, loaded by then
 
     return run
 
 
-def authors_way(net: DeepLabV3Plus, tta: str, work: Work, device: str) -> Callable[[int], float]:
-    """Seconds for a part of the images as the authors' script spends them."""
-    labeller = AuthorsLabeller(net, tta, "cuda" if device == "cuda" else "cpu")
+def authors_way(net: DeepLabV3Plus, tta: str, work: Work, options: argparse.Namespace) -> Callable[[], float]:
+    """Images/s of the authors' script, on the first few images."""
+    labeller = AuthorsLabeller(net, tta, options.device)
+    out = work.folder / "authors"
+    out.mkdir(exist_ok=True)
+    names = work.names[: options.authors_count]
 
-    def run(part: int) -> float:
-        out = work.folder / "authors"
-        out.mkdir(exist_ok=True)
+    def run() -> float:
+        labeller.label(work.images / names[0], work.tags[names[0]], out)
         started = time.perf_counter()
-        for name in work.parts[part]:
+        for name in names:
             labeller.label(work.images / name, work.tags[name], out)
-        return time.perf_counter() - started
+        return len(names) / (time.perf_counter() - started)
 
     return run
 
 
-def measure(runs: dict[str, Callable[[int], float]], work: Work) -> dict[str, float]:
-    """Images/s of each, the median over the parts; a first image warms up."""
+def measure(runs: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """Images/s of each, the median over rounds in which they take turns."""
     rates: dict[str, list[float]] = {name: [] for name in runs}
-    for part, names in enumerate(work.parts):
+    for _ in range(rounds):
         for name, run in runs.items():
-            rates[name].append(len(names) / run(part))
+            rates[name].append(run())
     return {name: statistics.median(values) for name, values in rates.items()}
 
 
@@ -133,14 +128,14 @@ def case(options: argparse.Namespace, work: Work, count: int, tta: str) -> list[
     """Rows of one net and one test-time augmentation: fp32 and int8."""
     checkpoint = work.folder / f"net{count}.safetensors"
     net = make_checkpoint(options, work.known, count, checkpoint)
-    runs: dict[str, Callable[[int], float]] = {"c": authors_way(net, tta, work, options.device)}
+    runs: dict[str, Callable[[], float]] = {"c": authors_way(net, tta, work, options)}
     for precision in options.precisions:
         model = work.folder / f"{count}-{tta}-{precision}.onnx"
         calibration = Calibration(work.images, 8) if precision == "int8" else None
         export_onnx(load_source(checkpoint), model, ExportOptions(precision, tta, calibration=calibration))  # type: ignore[arg-type]
         runs[f"a {precision}"] = engine_alone(model, work, options.device)
         runs[f"b {precision}"] = end_to_end(model, work, options.device)
-    rates = measure(runs, work)
+    rates = measure(runs, options.rounds)
     return [
         {
             "classes": count,
@@ -187,8 +182,9 @@ def main() -> None:
     parser.add_argument("--tta", nargs="*", default=["none", "paper"])
     parser.add_argument("--precisions", nargs="*", default=["fp32", "int8"])
     parser.add_argument("--count", type=int, default=200, help="images")
-    parser.add_argument("--paper-count", type=int, default=30, help="images with --tta paper")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--paper-count", type=int, default=16, help="images with --tta paper")
+    parser.add_argument("--authors-count", type=int, default=16, help="of them, for (c)")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

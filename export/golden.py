@@ -42,4 +42,5 @@ def _worth(graph: LabelGraph, case: Case) -> tuple[bool, float]:
         scores, _ = graph.scores(torch.from_numpy(case.image), torch.from_numpy(case.candidates))
     best = scores.topk(2, 1)
     leads = best.values[:, 0] - best.values[:, 1]
-    return len(best.indices[:, 0].unique()) > 1, float(leads.min())
+    first = best.indices[:, 0]
+    return bool(first.min() < first.max()), float(leads.min())

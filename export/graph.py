@@ -70,9 +70,11 @@ class _Bounded(nn.Module):
 
 def decide(scores: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
     """Mask and confidence of `LabelGraph.scores`; an image without any candidate is background for certain."""
-    odds = (scores - scores.amax(1, keepdim=True)).exp() * (candidates >= 0)[:, :, None, None]
+    empty = (candidates < 0)[:, :, None, None]
+    odds = (scores - scores.amax(1, keepdim=True)).exp().masked_fill(empty, 0)
     confidence = torch.round(255 / odds.sum(1).clamp(min=1))
-    return predicted_classes(scores, candidates).to(torch.uint8), confidence.to(torch.uint8)
+    mask = predicted_classes(scores.masked_fill(empty, -torch.inf), candidates)
+    return mask.to(torch.uint8), confidence.to(torch.uint8)
 
 
 def reduced_size(size: tuple[int, int], max_side: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from swsss.export.metadata import ModelInfo
 from swsss.export.proof import run_case, start_session
 from swsss.export.samples import Case
 from swsss.inputs import prepare_evaluation
-from swsss.predict import ahead
+from swsss.threads import DEPTH, THREADS, ahead
 
 
 class _Torch:
@@ -70,7 +70,8 @@ def score_against_source(
 
 def _score(model: _Torch | _File, samples: Sequence[Sample], num_classes: int, regime: Regime) -> Metrics:
     total = torch.zeros(num_classes, num_classes, dtype=torch.int64)
-    for sample, (image, mask) in zip(samples, ahead(read_sample, samples), strict=True):
-        candidates = np.array([sorted({0, *(sample.tags or ())})], np.int64)
-        total += confusion_matrix(torch.from_numpy(mask), model(Case(image[None], candidates))[0], num_classes)
+    with ahead(read_sample, samples, THREADS, DEPTH) as pairs:
+        for sample, (image, mask) in zip(samples, pairs, strict=True):
+            candidates = np.array([sorted({0, *(sample.tags or ())})], np.int64)
+            total += confusion_matrix(torch.from_numpy(mask), model(Case(image[None], candidates))[0], num_classes)
     return Metrics(regime, total.numpy(), len(samples))

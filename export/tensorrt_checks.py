@@ -25,7 +25,9 @@ def check_network(library: Library, network: Any, info: ModelInfo) -> None:
     _require_equal(library, found, tensors(info))
     precision = computed_precision(library, network)
     if precision != info.precision:
-        raise UserError(f"The model file says {info.precision}, but {library} would compute it in {precision}; export it again.")
+        raise UserError(
+            f"The model file says {info.precision}, but {library} would compute it in {precision}; export it again."
+        )
 
 
 def computed_precision(library: Library, network: Any) -> Precision:

@@ -126,7 +126,7 @@ def make_logger(library: Library) -> Any:
             self.errors: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
-            if severity in {base.INTERNAL_ERROR, base.ERROR} and len(self.errors) < _KEPT:
+            if severity in {base.Severity.INTERNAL_ERROR, base.Severity.ERROR} and len(self.errors) < _KEPT:
                 self.errors.append(message)
 
     return Logger()

@@ -13,9 +13,7 @@ from swsss.serve.formats import FORMATS
 from swsss.serve.formats.sink import Sink
 from swsss.serve.manifest import read_manifest, write_failures
 from swsss.serve.records import Failed, Labelled
-from swsss.serve.threads import ahead
-
-_THREADS, _DEPTH = 2, 8
+from swsss.threads import DEPTH, THREADS, ahead
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def _fill(sinks: dict[str, Sink], labels: Path, classes: ClassTable, progress: C
 
     failed = []
     rows = read_manifest(labels / "manifest.csv", classes)
-    with ahead(load, rows, _THREADS, _DEPTH) as loaded:
+    with ahead(load, rows, THREADS, DEPTH) as loaded:
         for done, (row, mask) in enumerate(loaded, 1):
             if isinstance(mask, UserError):
                 failed.append(Failed(row.image, "mask", str(mask)))

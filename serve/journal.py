@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS labelled (
     pixels TEXT NOT NULL, confidence TEXT NOT NULL, mean_confidence REAL NOT NULL, seconds REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS failed (
-    image BLOB PRIMARY KEY, stage TEXT NOT NULL, reason TEXT NOT NULL
+    image BLOB PRIMARY KEY, stage TEXT NOT NULL, reason BLOB NOT NULL
 ) WITHOUT ROWID;
 """
 
@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS failed (
 class Journal:
     """The journal of a labels folder; only one process at a time can hold it.
 
-    Names are stored as bytes, because a file name need not be text, and sort as bytes.
+    Names and reasons are stored as bytes, because a file name need not be text, and sort as bytes.
 
     Whoever writes or reads it can meet a full disk or damage: `sqlite3.Error`, which `explain` puts into words.
 
@@ -112,7 +112,7 @@ class Journal:
 
     def add_failed(self, row: Failed) -> None:
         """Note that an image could not be labelled."""
-        values = (_bytes(row.image), row.stage, row.reason)
+        values = (_bytes(row.image), row.stage, _bytes(row.reason))
         self.database.execute("INSERT OR REPLACE INTO failed VALUES (?, ?, ?)", values)
         self.database.execute("DELETE FROM labelled WHERE image = ?", (_bytes(row.image),))
 
@@ -142,7 +142,7 @@ class Journal:
         """Rows of the wanted images, in the order of names."""
         for image, stage, reason in self.database.execute("SELECT * FROM failed ORDER BY image"):
             if wanted(_text(image)):
-                yield Failed(_text(image), stage, reason)
+                yield Failed(_text(image), stage, _text(reason))
 
     def finish(self) -> None:
         """Save, and note that everything is in order."""
@@ -173,4 +173,6 @@ def explain(path: Path, error: sqlite3.Error) -> str:
         return f"Another swsss-label is at work in {path.parent}; wait for it, or choose another --out."
     if kind.startswith(_OF_THE_DISK):
         return f"{path} cannot be written ({error}); check the rights and the free space of {path.parent}."
-    return f"{path} is damaged or of another program ({error}); move it away and label everything anew with --overwrite."
+    return (
+        f"{path} is damaged or of another program ({error}); move it away and label everything anew with --overwrite."
+    )

@@ -52,7 +52,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Result:
-    """What a start of `swsss-label` came to: lines for the user, and how many images could not be labelled or converted."""
+    """What a start of `swsss-label` came to: lines for the user, and how many images failed."""
 
     lines: Sequence[str]
     failed: int = 0
@@ -195,4 +195,3 @@ def _verdict(order: Order, speed: Speed, failed: int, missing: int) -> list[str]
     if missing:
         lines.append(f"{missing} images are missing in a format; {order.out / 'convert-failures.csv'} says why.")
     return [*lines, f"Look at {order.out / 'report.html'} first."]
-

@@ -79,6 +79,8 @@ def exported(path: Path, max_side: int | None, tell: Callable[[str], None]) -> P
     try:
         export_onnx(source, out, ExportOptions(max_side=side), tell=tell)
     except OSError as error:
-        told = f"{out} cannot be written: {error.strerror}; export {path} elsewhere with swsss-export --out, and name it"
+        told = (
+            f"{out} cannot be written: {error.strerror}; export {path} elsewhere with swsss-export --out, and name it"
+        )
         raise UserError(f"{told} with --model.") from None
     return out

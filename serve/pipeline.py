@@ -16,8 +16,8 @@ from swsss.errors import UserError
 from swsss.serve.engines import Candidates, Engine
 from swsss.serve.plan import Item
 from swsss.serve.records import Failed, Labelled
-from swsss.serve.threads import ahead
 from swsss.serve.writer import Writer
+from swsss.threads import ahead
 
 Outcome = tuple[Item, Labelled | Failed]
 

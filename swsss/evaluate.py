@@ -11,7 +11,8 @@ from torch import Tensor
 
 from swsss.data.classes import IGNORE, ClassTable
 from swsss.data.dataset import Sample, read_sample
-from swsss.predict import Predictor, ahead
+from swsss.predict import Predictor
+from swsss.threads import DEPTH, THREADS, ahead
 
 Regime = Literal["given", "none"]
 """Whether the prediction was masked by the image's tags."""
@@ -86,13 +87,14 @@ def evaluate(
     """
     device = predictor.device
     totals = {regime: torch.zeros(len(classes), len(classes), dtype=torch.int64, device=device) for regime in REGIMES}
-    for done, (sample, (image, mask)) in enumerate(zip(samples, ahead(read_sample, samples), strict=True), 1):
-        scores, _ = predictor.scores(image, None)
-        truth = torch.from_numpy(mask).to(device)
-        excluded = torch.ones(len(classes), dtype=torch.bool, device=device)
-        excluded[[0, *(sample.tags or ())]] = False
-        totals["none"] += confusion_matrix(truth, scores.argmax(0), len(classes))
-        given = scores.masked_fill(excluded[:, None, None], -torch.inf).argmax(0)
-        totals["given"] += confusion_matrix(truth, given, len(classes))
-        progress(done, len(samples))
+    with ahead(read_sample, samples, THREADS, DEPTH) as pairs:
+        for done, (sample, (image, mask)) in enumerate(zip(samples, pairs, strict=True), 1):
+            scores, _ = predictor.scores(image, None)
+            truth = torch.from_numpy(mask).to(device)
+            excluded = torch.ones(len(classes), dtype=torch.bool, device=device)
+            excluded[[0, *(sample.tags or ())]] = False
+            totals["none"] += confusion_matrix(truth, scores.argmax(0), len(classes))
+            given = scores.masked_fill(excluded[:, None, None], -torch.inf).argmax(0)
+            totals["given"] += confusion_matrix(truth, given, len(classes))
+            progress(done, len(samples))
     return {regime: Metrics(regime, total.cpu().numpy(), len(samples)) for regime, total in totals.items()}

@@ -1,11 +1,8 @@
 """Prediction: test-time augmentation, masking by the tags, masks in the stored pixel grid."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -136,18 +133,3 @@ def fast_precision(device: torch.device) -> str:
         return "bf16" if torch.cuda.is_bf16_supported() else "16"
     # Without these instructions oneDNN emulates bfloat16, slower than float32.
     return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "32"
-
-
-In = TypeVar("In")
-Out = TypeVar("Out")
-
-
-def ahead(function: Callable[[In], Out], items: Iterable[In], threads: int = 2, depth: int = 8) -> Iterator[Out]:
-    """`map` that computes at most `depth` results ahead in threads, in order."""
-    iterator = iter(items)
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: list[Future[Out]] = [pool.submit(function, item) for item in islice(iterator, depth)]
-        while waiting:
-            result = waiting.pop(0).result()
-            waiting.extend(pool.submit(function, item) for item in islice(iterator, 1))
-            yield result

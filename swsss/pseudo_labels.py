@@ -15,7 +15,8 @@ from swsss.data.dataset import Sample
 from swsss.data.files import write_whole
 from swsss.data.images import Pixels, orient, orient_back, read_image
 from swsss.data.png import write_mask
-from swsss.predict import Predictor, ahead
+from swsss.predict import Predictor
+from swsss.threads import DEPTH, THREADS, ahead
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,11 @@ def write_labels(
     Process `rank` of `world` takes every `world`-th image. Call `begin_labels` before, in one process.
     """
     mine = [sample for sample in samples[rank::world] if not label_path(folder, sample).is_file()]
-    for done, (sample, (image, orientation)) in enumerate(zip(mine, ahead(_read, mine), strict=True), 1):
-        labels = labeller.label(orient(image, orientation), sample.tags or frozenset())
-        write_mask(label_path(folder, sample), orient_back(labels, orientation))
-        progress(done, len(mine))
+    with ahead(_read, mine, THREADS, DEPTH) as images:
+        for done, (sample, (image, orientation)) in enumerate(zip(mine, images, strict=True), 1):
+            labels = labeller.label(orient(image, orientation), sample.tags or frozenset())
+            write_mask(label_path(folder, sample), orient_back(labels, orientation))
+            progress(done, len(mine))
 
 
 def _read(sample: Sample) -> tuple[Pixels, int]:

@@ -32,7 +32,9 @@ def save(path: Path, pixels: np.ndarray, **options: object) -> Path:
 
 def make_photos(root: Path, count: int = 10) -> Path:
     """Write `images/` in sizes of two kinds and folders of two depths, and `tags.csv`."""
-    names = [f"{'sub/' if number % 3 == 2 else ''}{number:02}.{'png' if number % 2 else 'jpg'}" for number in range(count)]
+    names = [
+        f"{'sub/' if number % 3 == 2 else ''}{number:02}.{'png' if number % 2 else 'jpg'}" for number in range(count)
+    ]
     for number, name in enumerate(names):
         save(root / "images" / name, picture(number, 48, 64 if number % 4 else 40))
     write_tags(root / "tags.csv", [(name, TAGS[number % len(TAGS)]) for number, name in enumerate(names)])
@@ -43,6 +45,12 @@ def label(photos: Path, model: Path, out: Path, *options: object) -> Result:
     """Label `photos/images` by `photos/tags.csv`."""
     where = ["--labels", photos / "tags.csv", "--model", model, "--out", out, "--device", "cpu", "--threads", 1]
     return invoke("swsss-label", photos / "images", *where, *options)
+
+
+def label_all(root: Path, model: Path, *options: object, code: int = 0) -> str:
+    """Label `root/images` without tags into `root/out`: what was told."""
+    where = ["--model", model, "--out", root / "out", "--untagged", "all", "--device", "cpu", "--threads", 1]
+    return done(invoke("swsss-label", root / "images", *where, *options), code)
 
 
 def done(result: Result, code: int = 0) -> str:

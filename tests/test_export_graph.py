@@ -16,9 +16,7 @@ SCALES = {"none": [1.0], "flip": [1.0], "paper": [0.5, 0.75, 1.0, 1.25, 1.5]}
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).double(), torch.tensor([0.229, 0.224, 0.225]).double()
 
 
-def reference(
-    nets: list[DeepLabV3Plus], case: Case, tta: str, small: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
+def reference(nets: list[DeepLabV3Plus], case: Case, tta: str, small: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Mask and confidence; `small` is the size the nets see."""
     size = case.image.shape[1:3]
     pixels = ((torch.from_numpy(case.image).double() / 255 - MEAN) / STD).permute(0, 3, 1, 2)

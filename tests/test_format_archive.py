@@ -56,6 +56,7 @@ def test_archive__more_entries_than_16_bits_count(count):
     archive.close()
     # `zipfile` finds the entries without the number of them that the end of the file gives; other readers need it.
     assert zipfile._EndRecData(file)[3:5] == [count, count]
+    assert (b"PK\x06\x06" in file.getvalue()[-98:]) == (count >= 65_535)
     with zipfile.ZipFile(file) as found:
         assert len(found.namelist()) == count
         for number in {0, 65_535, count - 1} & set(range(count)):
@@ -73,6 +74,7 @@ def test_archive__entries_beyond_4_gib(tmp_path, before):
         archive.close()
         with zipfile.ZipFile(file) as found:
             assert found.infolist()[0].header_offset == before
+            assert bool(found.infolist()[0].extra) == (before >= 2**32 - 1)  # where strict readers look for the offset
             assert {name: found.read(name) for name in found.namelist()} == ENTRIES
 
 

@@ -6,15 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import invoke, message
-from labelling import TAGS, Reference, contents, done, label, make_photos, mask_at, picture, save, table
+from commands import message
+from labelling import TAGS, Reference, done, label, make_photos, mask_at, picture, save, table
 from models import CLASSES
 from PIL import Image
 from pycocotools import mask as coco_masks
 
 from swsss.data.classes import palette
-from swsss.export.exporting import ExportOptions, export_onnx
-from swsss.export.source import load_source
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +74,7 @@ def test_label__what_else_it_leaves(labelled, expected):
         assert set(filter(None, row["found"].split(";"))) == found
         assert set(filter(None, row["not_found"].split(";"))) == tags - found
         assert float(row["confidence"]) == pytest.approx((confidence / 255).mean(), abs=6e-5)
-        pixels = {CLASSES.names[index]: int(count) for index, count in zip(*np.unique(mask, return_counts=True))}
+        pixels = {CLASSES.names[index]: int(count) for index, count in enumerate(np.bincount(mask.ravel())) if count}
         assert dict(part.rsplit("=") for part in row["pixels"].split(";")) == {n: str(c) for n, c in pixels.items()}
         means = {name: confidence[mask == CLASSES.ids[name]].mean() / 255 for name in pixels}
         told = dict(part.rsplit("=") for part in row["class_confidence"].split(";"))
@@ -164,18 +162,3 @@ def test_label__image_a_format_cannot_hold(few, model_file):
     told = done(label(few, model_file, out, "--untagged", "all", "--format", "cvat"), 1)
     assert f"1 images are missing in a format; {out / 'convert-failures.csv'} says why." in told
     assert len(table(out / "manifest.csv")) == 4
-
-
-def test_label__plain_model(few, checkpoint_file, model_file, monkeypatch):
-    monkeypatch.setattr("swsss.export.exporting._prove", lambda *_: None)
-    plain = few / "plain.onnx"
-    export_onnx(load_source(checkpoint_file), plain, ExportOptions(plain=True))
-    told = message(label(few, plain, few / "out"))
-    assert told == "This model takes no tags (it was exported plain): leave --labels out, or name another --model."
-    done(invoke("swsss-label", few / "images", "--model", plain, "--out", few / "out"))
-    for name in "abc":
-        mask, _ = Reference(plain)(picture(ord(name)), None)
-        np.testing.assert_array_equal(mask_at(few / "out", f"{name}.png"), mask)
-    told = message(invoke("swsss-label", few / "images", "--model", model_file, "--out", few / "out"))
-    assert told.startswith("This model labels by tags: give --labels tags.csv, or --untagged all")
-    assert contents(few / "out")["masks/a.png"]

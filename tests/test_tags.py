@@ -91,8 +91,9 @@ def test_one_column_table_is_wide(tmp_path: Path) -> None:
     assert read(tmp_path, "image,dog\na.jpg,1\n") == {"a.jpg": {2}}
 
 
-def test_same_labels_twice_are_fine(tmp_path: Path) -> None:
-    assert read(tmp_path, "image,labels\na.jpg,cat;dog\na,dog cat\n") == {"a.jpg": {1, 2}}
+def test_quotes_belong_to_the_table_even_if_a_file_has_them(tmp_path: Path) -> None:
+    (tmp_path / "tags.csv").write_text('image,labels\nb.jpg,cat\n"a.jpg",cat\n')
+    assert read_tags(tmp_path / "tags.csv", CLASSES, ["b.jpg", '"a.jpg"', "a.jpg"]).keys() == {"b.jpg", "a.jpg"}
 
 
 def test_row_over_several_lines_is_not_taken_for_another(tmp_path: Path) -> None:
@@ -102,12 +103,11 @@ def test_row_over_several_lines_is_not_taken_for_another(tmp_path: Path) -> None
 
 NAMES = [
     "a b.jpg",
-    " a b.jpg",
     "new\nline.jpg",
     "windows\r\nline.jpg",
     "carriage\rreturn.jpg",
     "it's.jpg",
-    '"a b.jpg"',
+    ' "a b.jpg"',
     'say "a".jpg',
     "a,b;c|d.jpg",
     "tab\t.jpg",

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from swsss.serve.threads import ahead
+from swsss.threads import ahead
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 50])

@@ -111,7 +111,7 @@ def _read(path: Path) -> bytes:
 
 
 def _refusal(path: Path, error: Exception) -> str:
-    if "ir_version" in str(error) or "opset" in str(error).lower():
+    if "IR version" in str(error) or "opset" in str(error):
         return f"{path} needs a newer ONNX Runtime than {onnxruntime.__version__}; upgrade onnxruntime-gpu."
     return f"{path} is not a whole ONNX file; make one with swsss-export CHECKPOINT --out model.onnx."
 

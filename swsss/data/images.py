@@ -160,7 +160,6 @@ def _by_opencv(data: bytes) -> Pixels:
 
 
 def _by_pillow(image: Image.Image) -> Pixels:
-    image.info.pop("transparency", None)
     if image.mode.startswith("I;16"):
         upper = (np.asarray(image) >> 8).astype(np.uint8)
         return np.repeat(upper[..., None], 3, axis=2)

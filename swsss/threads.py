@@ -10,6 +10,9 @@ from typing import TypeVar
 In = TypeVar("In")
 Out = TypeVar("Out")
 
+THREADS, DEPTH = 2, 8
+"""What keeps one consumer busy with images and masks, and the memory small."""
+
 
 @contextmanager
 def ahead(function: Callable[[In], Out], items: Iterable[In], threads: int, depth: int) -> Iterator[Iterator[Out]]:
