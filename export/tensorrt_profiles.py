@@ -122,7 +122,7 @@ def choose_profile(profiles: Sequence[Profile], shape: tuple[int, int, int]) -> 
         batch = min(shape[0], profile.image.max[0])
         image = (batch, *shape[1:], 3)
         if profile.image.holds(image):
-            distance = sum(math.log(side / best) for side, best in zip(image, profile.image.opt, strict=True))
+            distance = sum(abs(math.log(side / best)) for side, best in zip(image, profile.image.opt, strict=True))
             choices.append((-batch, distance, index))
     if not choices:
         return None

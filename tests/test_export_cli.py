@@ -110,7 +110,7 @@ def test_export__scores_of_fp32_stay(seven, data, tmp_path):
         (["--precision", "int8"], "--precision int8 and --calibrate IMAGES go together"),
         (["--calibrate", "images"], "--precision int8 and --calibrate IMAGES go together"),
         (["--precision", "int8", "--calibrate", "missing"], "--calibrate missing is no folder"),
-        (["--evaluate", "missing"], "missing"),
+        (["--evaluate", "missing"], "There is no folder missing."),
         (["--evaluate", "DATA"], "The model knows the classes background, cat, dog, polar bear, person;"),
     ],
 )
