@@ -12,6 +12,8 @@ from swsss.data.headers import exif_orientation
 from swsss.data.images import decode_image, orient, orient_back, read_image, read_upright
 from swsss.data.png import encode_grey
 
+pytestmark = pytest.mark.filterwarnings("ignore:Palette images with Transparency")  # filtered outside of pytest
+
 RANDOM = np.random.default_rng(0)
 HEIGHT, WIDTH = 13, 17
 RGBA = RANDOM.integers(0, 256, (HEIGHT, WIDTH, 4), np.uint8)

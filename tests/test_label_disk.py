@@ -12,10 +12,12 @@ from labelling import contents, done, label, make_photos, picture, save, stamps
 
 from swsss.data import files
 
+PHOTOS = 8
+
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    return make_photos(tmp_path_factory.mktemp("photos"), 12)
+    return make_photos(tmp_path_factory.mktemp("photos"), PHOTOS)
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +35,10 @@ def stopped(result):
     return told.partition("error: ")[2]
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO])
-@pytest.mark.parametrize("after", [0, 5, 12, 14])
+@pytest.mark.parametrize(
+    ("after", "code"),
+    [(0, errno.EROFS), (3, errno.EDQUOT), (5, errno.ENOSPC), (PHOTOS, errno.EIO), (PHOTOS + 2, errno.ENOSPC)],
+)
 def test_label__disk_that_stops_taking_files(photos, model_file, undisturbed, tmp_path, monkeypatch, code, after):
     written = []
 
@@ -54,7 +58,7 @@ def test_label__disk_that_stops_taking_files(photos, model_file, undisturbed, tm
     before = stamps(out)
     done(label(photos, model_file, out))
     assert contents(out) == undisturbed
-    if after == 14:
+    if after >= PHOTOS:
         assert stamps(out) == before, "nothing is labelled twice"
 
 
@@ -74,7 +78,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
 
 
-@pytest.mark.parametrize("pages", [2, 6, 11, 16, 22, 28, 34, 37])
+@pytest.mark.parametrize("pages", [2, 6, 12, 18, 25])
 def test_label__full_disk(photos, model_file, undisturbed, small_disk, pages):
     """A real one, full at every stage of the work: the journal can no longer be written either."""
     disk = small_disk(pages * 4096)
@@ -172,14 +176,6 @@ def test_label__damaged_journal(photos, model_file, undisturbed, tmp_path, damag
     journal.rename(tmp_path / "away")
     done(label(photos, model_file, out, "--overwrite"))
     assert contents(out) == undisturbed
-
-
-def test_label__newer_journal(photos, model_file, tmp_path):
-    done(label(photos, model_file, tmp_path, "--limit", 1, "--overwrite"))
-    with sqlite3.connect(tmp_path / "journal.sqlite") as database:
-        database.execute("UPDATE about SET value = '2' WHERE name = 'format'")
-    database.close()
-    assert message(label(photos, model_file, tmp_path)).endswith("newer than this swsss reads (1); upgrade swsss.")
 
 
 def test_label__second_process(photos, model_file, undisturbed, tmp_path):

@@ -11,7 +11,7 @@ import time
 import pytest
 from labelling import contents, done, label, make_photos, stamps
 
-PHOTOS = 150
+PHOTOS = 120
 OPTIONS = ["--confidence", "--format", "coco"]
 
 
@@ -56,7 +56,6 @@ def test_label__killed_several_times(begin, photos, model_file, undisturbed, tmp
         (out / "journal.sqlite").exists,
         lambda: written(out) > 3,
         lambda: written(out) > PHOTOS // 3,
-        lambda: written(out) > 2 * PHOTOS // 3,
         lambda: written(out) == PHOTOS,
         (out / "manifest.csv").exists,
     ]
