@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TextIO
 
 from swsss.data.classes import IGNORE, ClassTable
 from swsss.data.files import whole_file
@@ -31,17 +32,13 @@ def write_manifest(path: Path, rows: Iterable[Labelled], classes: ClassTable) ->
     pixels and mean confidence of each class as `cat=123;ignore=4`. Names within a field are separated by `;`.
     """
     with whole_file(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        writer.writerows(_row(row, classes) for row in rows)
+        _write(file, _COLUMNS, (_row(row, classes) for row in rows))
 
 
 def write_failures(path: Path, rows: Iterable[Failed]) -> None:
     """Write `failures.csv` (image, stage, reason), whole or not at all."""
     with whole_file(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["image", "stage", "reason"])
-        writer.writerows((row.image, row.stage, row.reason) for row in rows)
+        _write(file, ["image", "stage", "reason"], ([row.image, row.stage, row.reason] for row in rows))
 
 
 def read_manifest(path: Path, classes: ClassTable) -> Iterator[Labelled]:
@@ -59,6 +56,15 @@ def read_manifest(path: Path, classes: ClassTable) -> Iterator[Labelled]:
                 yield _parse(path, reader.line_num, row, classes)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _write(file: TextIO, columns: list[str], rows: Iterable[list[str]]) -> None:
+    plain = csv.writer(file, lineterminator="\n")
+    # Python 3.11 leaves a lone carriage return unquoted, and cannot read the row back.
+    quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    plain.writerow(columns)
+    for row in rows:
+        (quoting if any("\r" in field for field in row) else plain).writerow(row)
 
 
 def _row(row: Labelled, classes: ClassTable) -> list[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import struct
 import subprocess
 import zipfile
 from io import BytesIO
@@ -56,7 +57,12 @@ def test_archive__more_entries_than_16_bits_count(count):
     archive.close()
     # `zipfile` finds the entries without the number of them that the end of the file gives; other readers need it.
     assert zipfile._EndRecData(file)[3:5] == [count, count]
-    assert (b"PK\x06\x06" in file.getvalue()[-98:]) == (count >= 65_535)
+    content = file.getvalue()
+    assert struct.unpack("<2H", content[-14:-10]) == (min(count, 65_535),) * 2
+    assert (content[-98:-94] == b"PK\x06\x06") == (count >= 65_535)
+    if count >= 65_535:  # the pointer to the wide record, which Python does not follow
+        (position,) = struct.unpack("<Q", content[-34:-26])
+        assert position == len(content) - 98
     with zipfile.ZipFile(file) as found:
         assert len(found.namelist()) == count
         for number in {0, 65_535, count - 1} & set(range(count)):
