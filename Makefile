@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FILES := $(sort $(shell find swsss export serve -type f -not -name '*.pyc'))
+CPP := build/cpp/release
 
-.PHONY: help install demo test lint types unit clean FORCE
+.PHONY: help install cpp demo test lint types unit sanitize tidy clean FORCE
 
 help:
 	@echo "make install   .venv with the package and its tools"
+	@echo "make cpp       $(CPP)/app/swsss-run, the native program; installs what it needs on Debian and Ubuntu"
 	@echo "make demo      the whole job on a generated data set, about 5 minutes on 2 cores"
-	@echo "make test      everything CI runs: ruff, mypy --strict, pytest"
+	@echo "make test      everything CI runs: ruff, mypy --strict, the native program and its tests, pytest"
 
 install: $(INSTALLED)
 
@@ -35,7 +37,13 @@ demo: install
 	$(BIN)/swsss-export runs/demo --out runs/demo/model.onnx
 	$(BIN)/swsss-label demo/data/images --labels demo/data/tags.csv --model runs/demo/model.onnx --out demo/labels
 
-test: lint types unit
+cpp: install
+	cpp/scripts/install-packages
+	cpp/scripts/gather-onnxruntime build/onnxruntime $(BIN)/python
+	cmake -S cpp --preset release
+	cmake --build $(CPP)
+
+test: lint types cpp unit
 
 lint: install
 	$(BIN)/ruff check .
@@ -45,8 +53,18 @@ lint: install
 types: install
 	cd $(VENV) && bin/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache
 
+# Without `make cpp` before it, the tests of the native program are skipped.
 unit: install
+	[ ! -d $(CPP) ] || ctest --test-dir $(CPP) --output-on-failure
 	$(BIN)/pytest
+
+# Not in CI, for they take long: the native tests under sanitizers, and its linter.
+sanitize: cpp
+	cd cpp && cmake --preset asan && cmake --build --preset asan && ctest --preset asan
+	cd cpp && cmake --preset tsan && cmake --build --preset tsan && ctest --preset tsan
+
+tidy: cpp
+	cpp/scripts/tidy $(CPP)
 
 clean:
 	rm -rf $(VENV) build demo runs

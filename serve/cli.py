@@ -7,51 +7,61 @@ from typing import Any
 import click
 
 from swsss.cli import user_errors
+from swsss.serve.option_groups import GroupedCommand, grouped
+
+WHAT, WRITTEN, MODEL = "What to label", "What is written", "Model and machine"
+"""Groups of options in the help; those of `swsss-run`."""
 
 FORMATS = ("coco", "label-studio", "cvat")
 PATH = click.Path(path_type=Path)
-IMAGE_PREFIX = click.option(
-    "--image-prefix",
-    default="",
-    metavar="PREFIX",
-    help="For label-studio: what comes before an image's path, e.g. /data/local-files/?d=images/ or s3://bucket/.",
-)
+_PREFIX = "For label-studio: what comes before an image's path, e.g. /data/local-files/?d=images/ or s3://bucket/."
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("images", type=PATH)
-@click.option("--labels", type=PATH, help="tags.csv: which classes each image contains.")
-@click.option("--model", type=PATH, help="Model file, checkpoint or run folder [default: the newest run in ./runs].")
-@click.option("--out", type=PATH, default=Path("labels"), show_default=True, help="The labels folder.")
-@click.option("--confidence", is_flag=True, help="Write a grey PNG with the confidence of every pixel as well.")
-@click.option(
-    "--ignore-below",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    metavar="P",
-    help="Give pixels with a confidence below P the value 255.",
-)
-@click.option(
-    "--format", "formats", multiple=True, type=click.Choice(FORMATS), help="Write this format too; may be repeated."
-)
-@IMAGE_PREFIX
-@click.option(
+@grouped(WHAT, "--labels", type=PATH, help="tags.csv: which classes each image contains.")
+@grouped(
+    WHAT,
     "--untagged",
     type=click.Choice(["skip", "all"]),
     default="skip",
     show_default=True,
     help="Images without a row in the tags: leave them out, or label them with every class allowed.",
 )
-@click.option("--only", type=PATH, metavar="LIST", help="Label only the images in this file, one a line.")
-@click.option("--limit", type=click.IntRange(0), default=0, help="Label at most so many images.")
-@click.option("--overwrite", is_flag=True, help="Label everything anew, also into a folder that is not ours.")
-@click.option("--dry-run", is_flag=True, help="Check model, images and tags, and write nothing.")
-@click.option("--max-side", type=click.IntRange(32), help="Reduce larger images for the net; masks keep full size.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]), default="auto", show_default=True)
-@click.option("--engine", type=click.Choice(["auto", "torch"]), default="auto", help="torch: run in PyTorch.")
-@click.option("--batch", type=click.IntRange(0), default=0, help="Images of one size a call [default: by the device].")
-@click.option("--threads", type=click.IntRange(0), default=0, help="Threads of a CPU engine [default: all cores].")
-@click.option("--workers", type=click.IntRange(0), default=0, help="Threads that decode and write [default: by cores].")
+@grouped(WHAT, "--only", type=PATH, metavar="LIST", help="Label only the images in this file, one a line.")
+@grouped(WHAT, "--limit", type=click.IntRange(0), default=0, help="Label at most so many images.")
+@grouped(WHAT, "--dry-run", is_flag=True, help="Check model, images and tags, and write nothing.")
+@grouped(WRITTEN, "--out", type=PATH, default=Path("labels"), show_default=True, help="The labels folder.")
+@grouped(WRITTEN, "--overwrite", is_flag=True, help="Label everything anew, also into a folder that is not ours.")
+@grouped(WRITTEN, "--confidence", is_flag=True, help="Write a grey PNG with the confidence of every pixel as well.")
+@grouped(
+    WRITTEN,
+    "--ignore-below",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="P",
+    help="Give pixels with a confidence below P the value 255.",
+)
+@grouped(
+    WRITTEN,
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(FORMATS),
+    help="Write this format too; may be repeated.",
+)
+@grouped(WRITTEN, "--image-prefix", default="", metavar="PREFIX", help=_PREFIX)
+@grouped(MODEL, "--model", type=PATH, help="Model file, checkpoint or run folder [default: the newest run in ./runs].")
+@grouped(MODEL, "--max-side", type=click.IntRange(32), help="Reduce larger images for the net; masks keep full size.")
+@grouped(MODEL, "--device", type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]), default="auto", show_default=True)
+@grouped(MODEL, "--engine", type=click.Choice(["auto", "torch"]), default="auto", help="torch: run in PyTorch.")
+@grouped(
+    MODEL, "--batch", type=click.IntRange(0), default=0, help="Images of one size a call [default: by the device]."
+)
+@grouped(MODEL, "--threads", type=click.IntRange(0), default=0, help="Threads of a CPU engine [default: all cores].")
+@grouped(
+    MODEL, "--workers", type=click.IntRange(0), default=0, help="Threads that decode and write [default: by cores]."
+)
 @click.version_option(package_name="swsss")
 @user_errors
 def label(**options: Any) -> None:
@@ -84,7 +94,7 @@ def label(**options: Any) -> None:
     type=click.Choice(FORMATS),
     help="What to write; may be repeated.",
 )
-@IMAGE_PREFIX
+@click.option("--image-prefix", default="", metavar="PREFIX", help=_PREFIX)
 @click.version_option(package_name="swsss")
 @user_errors
 def convert(labels: Path, **options: Any) -> None:

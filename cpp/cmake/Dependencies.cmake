@@ -1,0 +1,27 @@
+# All that is not ours, from the distribution's packages; ONNX Runtime from where the user says.
+find_package(JPEG REQUIRED)
+find_package(PNG REQUIRED)
+find_package(TIFF REQUIRED)
+find_package(GIF REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(Threads REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(webp REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+
+if(SWSSS_DOWNLOAD_ONNXRUNTIME)
+    include(DownloadOnnxRuntime)
+endif()
+find_package(ONNXRuntime REQUIRED)
+
+if(NOT SWSSS_TENSORRT STREQUAL "OFF")
+    find_package(TensorRT QUIET)
+    if(SWSSS_TENSORRT STREQUAL "ON" AND NOT TensorRT_FOUND)
+        message(FATAL_ERROR "SWSSS_TENSORRT is ON, but NvInfer.h was not found; set TENSORRT_ROOT.")
+    endif()
+endif()

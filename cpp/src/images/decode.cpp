@@ -1,0 +1,111 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string_view>
+
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "images/decoders.hpp"
+#include "images/headers.hpp"
+#include "swsss/errors.hpp"
+
+namespace swsss {
+namespace {
+
+constexpr std::int64_t max_bytes = 8 * max_pixels;
+
+bool begins_with(Bytes data, std::string_view text, std::size_t at = 0) {
+    return data.size() >= at + text.size() &&
+           std::equal(text.begin(), text.end(), data.begin() + static_cast<std::ptrdiff_t>(at),
+                      [](char one, std::uint8_t other) { return static_cast<std::uint8_t>(one) == other; });
+}
+
+bool is_tiff(Bytes data) {
+    using namespace std::string_view_literals;
+    static constexpr std::array signatures{"II*\0"sv, "MM\0*"sv, "II+\0"sv, "MM\0+"sv};
+    return std::any_of(signatures.begin(), signatures.end(), [&](auto text) { return begins_with(data, text); });
+}
+
+StoredImage decode(Bytes data) {
+    if (begins_with(data, "\xff\xd8")) {
+        const JpegHeader header = read_jpeg_header(data);
+        return {decode_jpeg(data, header.width, header.height), header.orientation};
+    }
+    if (begins_with(data, "\x89PNG\r\n\x1a\n")) {
+        return decode_png(data);
+    }
+    if (begins_with(data, "RIFF") && begins_with(data, "WEBP", 8)) {
+        return decode_webp(data);
+    }
+    if (begins_with(data, "BM")) {
+        return {decode_bmp(data), 1};
+    }
+    if (is_tiff(data)) {
+        return {decode_tiff(data), 1};
+    }
+    if (begins_with(data, "GIF87a") || begins_with(data, "GIF89a")) {
+        return {decode_gif(data), 1};
+    }
+    throw Undecodable(data.empty() ? "it is empty" : "unknown format");
+}
+
+[[noreturn]] void refuse(const std::string& name, const std::string& reason) {
+    throw UserError(name + " cannot be read as an image: " + reason + ".");
+}
+
+/// Why a file is not even looked into; empty when it may be.
+std::string objection(const struct stat& status) {
+    if (!S_ISREG(status.st_mode)) {
+        return S_ISDIR(status.st_mode) ? "it is a folder" : "it is a pipe or a device";
+    }
+    if (status.st_size > max_bytes) {
+        return fixed(static_cast<double>(status.st_size) / (1 << 30), 1) +
+               " GiB are more than any picture that can be decoded";
+    }
+    return "";
+}
+
+}  // namespace
+
+Image make_image(std::int64_t width, std::int64_t height) {
+    if (width <= 0 || height <= 0) {
+        throw Undecodable(damaged);
+    }
+    if (width > max_pixels / height) {
+        throw Undecodable("it has more than 178 956 970 pixels");
+    }
+    Image image{static_cast<int>(height), static_cast<int>(width), {}};
+    image.pixels.resize(static_cast<std::size_t>(width * height * 3));
+    return image;
+}
+
+StoredImage decode_image(std::span<const std::uint8_t> data, const std::string& name) {
+    try {
+        return decode(data);
+    } catch (const Undecodable& error) {
+        refuse(name, error.what());
+    }
+}
+
+StoredImage read_image(const std::filesystem::path& path) {
+    std::string data;
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) {
+        refuse(path.string(), reason_of(errno));
+    }
+    if (const std::string reason = objection(status); !reason.empty()) {
+        refuse(path.string(), reason);
+    }
+    try {
+        data = read_file(path);
+    } catch (const FileError& error) {
+        refuse(path.string(), error.reason());
+    }
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(data.data());  // NOLINT(*-reinterpret-cast)
+    return decode_image({bytes, data.size()}, path.string());
+}
+
+}  // namespace swsss

@@ -1,0 +1,34 @@
+/// Decoders of one format each. What is wrong with a file is told by `Undecodable` alone; none writes to the terminal.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+
+#include "swsss/image.hpp"
+
+namespace swsss {
+
+using Bytes = std::span<const std::uint8_t>;
+
+/// Why a file cannot be decoded, in a few words.
+class Undecodable : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+inline constexpr const char* damaged = "it is damaged, or of a kind that cannot be decoded";
+inline constexpr const char* cut_short = "it is cut short";
+
+/// An image with room for its pixels.
+/// @throws Undecodable It has no pixels, or more than `max_pixels`.
+[[nodiscard]] Image make_image(std::int64_t width, std::int64_t height);
+
+[[nodiscard]] Image decode_jpeg(Bytes data, int width, int height);
+[[nodiscard]] StoredImage decode_png(Bytes data);
+[[nodiscard]] StoredImage decode_webp(Bytes data);
+[[nodiscard]] Image decode_bmp(Bytes data);
+[[nodiscard]] Image decode_tiff(Bytes data);
+[[nodiscard]] Image decode_gif(Bytes data);
+
+}  // namespace swsss

@@ -1,0 +1,23 @@
+/// PNG files out: label masks indexed with the VOC palette, and grey maps.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "swsss/image.hpp"
+
+namespace swsss {
+
+/// The VOC colour map (VOCdevkit, `VOClabelcolormap.m`): RGB by class id.
+[[nodiscard]] const std::array<std::array<std::uint8_t, 3>, 256>& palette();
+
+/// Class ids (at least 1×1) as an indexed 8-bit PNG with all 256 colours of the VOC palette.
+///
+/// The same mask gives the same bytes, and those `swsss.data.png` gives, wherever zlib is the same.
+[[nodiscard]] std::vector<std::uint8_t> encode_mask(const Plane& mask);
+
+/// A map that changes smoothly, like a confidence, as an 8-bit grey PNG.
+[[nodiscard]] std::vector<std::uint8_t> encode_grey(const Plane& map);
+
+}  // namespace swsss

@@ -1,0 +1,131 @@
+#include <tiffio.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "images/decoders.hpp"
+
+namespace swsss {
+namespace {
+
+/// A file in memory that libtiff reads.
+struct Source {
+    Bytes data;
+    toff_t at = 0;
+};
+
+extern "C" {
+static tmsize_t read_tiff(thandle_t handle, void* to, tmsize_t count) {
+    auto* source = static_cast<Source*>(handle);
+    const toff_t left = source->at < source->data.size() ? source->data.size() - source->at : 0;
+    const auto done = std::min<toff_t>(left, static_cast<toff_t>(std::max<tmsize_t>(count, 0)));
+    if (done > 0) {
+        std::memcpy(to, source->data.data() + source->at, done);
+    }
+    source->at += done;
+    return static_cast<tmsize_t>(done);
+}
+static tmsize_t write_tiff(thandle_t, void*, tmsize_t) { return 0; }
+static toff_t seek_tiff(thandle_t handle, toff_t offset, int from) {
+    auto* source = static_cast<Source*>(handle);
+    source->at = offset + (from == SEEK_CUR ? source->at : from == SEEK_END ? source->data.size() : 0);
+    return source->at;
+}
+static int close_tiff(thandle_t) { return 0; }
+static toff_t size_tiff(thandle_t handle) { return static_cast<Source*>(handle)->data.size(); }
+}
+
+struct Closer {
+    void operator()(TIFF* tiff) const noexcept { TIFFClose(tiff); }
+};
+using Tiff = std::unique_ptr<TIFF, Closer>;
+
+Tiff open(Source& source) {
+    // libtiff's handlers are the process's: nothing may be printed by any of its files.
+    static const bool silent = [] {
+        TIFFSetErrorHandler(nullptr);
+        TIFFSetWarningHandler(nullptr);
+        return true;
+    }();
+    (void)silent;
+    // "m": no mapping of files into memory, there is none.
+    return Tiff(TIFFClientOpen("image", "rm", &source, read_tiff, write_tiff, seek_tiff, close_tiff, size_tiff, nullptr,
+                               nullptr));
+}
+
+std::uint32_t field(TIFF* tiff, std::uint32_t tag) {
+    std::uint32_t value = 0;
+    TIFFGetField(tiff, tag, &value);  // NOLINT(*-vararg)
+    return value;
+}
+
+std::uint16_t short_field(TIFF* tiff, std::uint32_t tag) {
+    std::uint16_t value = 0;
+    TIFFGetFieldDefaulted(tiff, tag, &value);  // NOLINT(*-vararg)
+    return value;
+}
+
+enum class Alpha { none, apart, multiplied };
+
+Alpha alpha_of(TIFF* tiff) {
+    std::uint16_t count = 0;
+    std::uint16_t* kinds = nullptr;
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &count, &kinds);  // NOLINT(*-vararg)
+    if (count == 0 || kinds == nullptr) {
+        return Alpha::none;
+    }
+    return kinds[0] == EXTRASAMPLE_UNASSALPHA   ? Alpha::apart
+           : kinds[0] == EXTRASAMPLE_ASSOCALPHA ? Alpha::multiplied
+                                                : Alpha::none;
+}
+
+/// Keep libtiff from multiplying alpha into the colours, by telling it that this was done.
+void keep_colours(TIFF* tiff) {
+    std::array<std::uint16_t, 1> done{EXTRASAMPLE_ASSOCALPHA};
+    TIFFSetField(tiff, TIFFTAG_EXTRASAMPLES, 1, done.data());  // NOLINT(*-vararg)
+}
+
+std::uint8_t divided(unsigned value, unsigned alpha) {
+    return static_cast<std::uint8_t>(alpha == 0 ? value : std::min(255U, 255U * value / alpha));
+}
+
+Image from_raster(const std::vector<std::uint32_t>& raster, Image image, bool divide) {
+    std::uint8_t* to = image.pixels.data();
+    for (const std::uint32_t pixel : raster) {
+        const unsigned alpha = divide ? TIFFGetA(pixel) : 0U;
+        *to++ = divided(TIFFGetR(pixel), alpha);
+        *to++ = divided(TIFFGetG(pixel), alpha);
+        *to++ = divided(TIFFGetB(pixel), alpha);
+    }
+    return image;
+}
+
+}  // namespace
+
+Image decode_tiff(Bytes data) {
+    Source source{data};
+    const Tiff tiff = open(source);
+    if (!tiff) {
+        throw Undecodable(damaged);
+    }
+    const std::uint32_t width = field(tiff.get(), TIFFTAG_IMAGEWIDTH);
+    const std::uint32_t height = field(tiff.get(), TIFFTAG_IMAGELENGTH);
+    Image image = make_image(width, height);
+    const int orientation = short_field(tiff.get(), TIFFTAG_ORIENTATION);
+    const Alpha alpha = alpha_of(tiff.get());
+    if (alpha == Alpha::apart) {
+        keep_colours(tiff.get());
+    }
+    std::vector<std::uint32_t> raster(image.pixels.size() / 3);
+    // Read as stored, and turned by us: libtiff mirrors, but does not transpose.
+    TIFFSetField(tiff.get(), TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);  // NOLINT(*-vararg)
+    if (TIFFReadRGBAImageOriented(tiff.get(), width, height, raster.data(), ORIENTATION_TOPLEFT, 1) == 0) {
+        throw Undecodable(damaged);
+    }
+    return orient(from_raster(raster, std::move(image), alpha == Alpha::multiplied), orientation);
+}
+
+}  // namespace swsss

@@ -1,0 +1,70 @@
+#include <webp/decode.h>
+#include <webp/demux.h>
+
+#include <memory>
+
+#include "images/decoders.hpp"
+#include "images/headers.hpp"
+
+namespace swsss {
+namespace {
+
+struct Deleter {
+    void operator()(WebPAnimDecoder* decoder) const noexcept { WebPAnimDecoderDelete(decoder); }
+    void operator()(WebPDemuxer* demuxer) const noexcept { WebPDemuxDelete(demuxer); }
+};
+
+/// The first picture of an animation, on its canvas; alpha is dropped.
+Image first_frame(const WebPData& data) {
+    const std::unique_ptr<WebPAnimDecoder, Deleter> decoder(WebPAnimDecoderNew(&data, nullptr));
+    WebPAnimInfo about{};
+    std::uint8_t* canvas = nullptr;
+    int time = 0;
+    if (!decoder || WebPAnimDecoderGetInfo(decoder.get(), &about) == 0) {
+        throw Undecodable(damaged);
+    }
+    Image image = make_image(about.canvas_width, about.canvas_height);
+    if (WebPAnimDecoderGetNext(decoder.get(), &canvas, &time) == 0) {
+        throw Undecodable(damaged);
+    }
+    for (std::size_t pixel = 0; pixel < image.pixels.size() / 3; ++pixel) {
+        for (std::size_t channel = 0; channel < 3; ++channel) {
+            image.pixels[3 * pixel + channel] = canvas[4 * pixel + channel];
+        }
+    }
+    return image;
+}
+
+Image still(Bytes data, const WebPBitstreamFeatures& features) {
+    Image image = make_image(features.width, features.height);
+    if (WebPDecodeRGBInto(data.data(), data.size(), image.pixels.data(), image.pixels.size(), 3 * image.width) ==
+        nullptr) {
+        throw Undecodable(damaged);
+    }
+    return image;
+}
+
+int orientation_in(const WebPData& data) {
+    const std::unique_ptr<WebPDemuxer, Deleter> demuxer(WebPDemux(&data));
+    WebPChunkIterator chunk{};
+    int orientation = 1;
+    if (demuxer && WebPDemuxGetChunk(demuxer.get(), "EXIF", 1, &chunk) != 0) {
+        orientation = exif_orientation({chunk.chunk.bytes, chunk.chunk.size});
+    }
+    WebPDemuxReleaseChunkIterator(&chunk);
+    return orientation;
+}
+
+}  // namespace
+
+StoredImage decode_webp(Bytes data) {
+    WebPBitstreamFeatures features{};
+    if (WebPGetFeatures(data.data(), data.size(), &features) != VP8_STATUS_OK) {
+        throw Undecodable(damaged);
+    }
+    const WebPData all{data.data(), data.size()};
+    Image image = features.has_animation != 0 ? first_frame(all) : still(data, features);
+    return {std::move(image), orientation_in(all)};
+}
+
+}  // namespace swsss

@@ -1,0 +1,161 @@
+#include "labels/folder.hpp"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/files.hpp"
+#include "base/hash.hpp"
+#include "base/progress.hpp"
+#include "formats/convert.hpp"
+#include "labels/manifest.hpp"
+#include "swsss/errors.hpp"
+
+namespace swsss {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* journal_name = "journal.sqlite";
+constexpr const char* leftover = ".*.tmp";
+
+bool is_leftover(const fs::path& path) { return ::fnmatch(leftover, path.filename().c_str(), 0) == 0; }
+
+/// The folder itself, once it is seen to be empty or ours.
+fs::path ours(fs::path path, bool overwrite) {
+    if (overwrite) {
+        return path;
+    }
+    std::error_code unknown;
+    if (fs::exists(path, unknown) && !fs::is_directory(path, unknown)) {
+        throw UserError("--out " + path.string() + " is a file; name a folder.");
+    }
+    if (fs::is_regular_file(path / journal_name, unknown) || !fs::is_directory(path, unknown)) {
+        return path;
+    }
+    std::error_code failed;
+    const fs::directory_iterator entries(path, failed);
+    if (failed) {
+        throw UserError(path.string() + " cannot be read: " + reason_of(failed.value()) + "; choose another --out.");
+    }
+    if (std::any_of(fs::begin(entries), fs::end(entries),
+                    [](const auto& entry) { return !is_leftover(entry.path()); })) {
+        throw UserError(path.string() +
+                        " is not empty and was not written by swsss-label; choose another --out, or --overwrite to "
+                        "write into it.");
+    }
+    return path;
+}
+
+/// Remove what a killed process was just writing.
+void sweep(const fs::path& path) {
+    std::error_code failed;
+    for (auto entry = fs::recursive_directory_iterator(path, failed); entry != fs::recursive_directory_iterator();
+         entry.increment(failed)) {
+        if (is_leftover(entry->path())) {
+            std::error_code gone;
+            fs::remove(entry->path(), gone);
+        }
+        if (failed) {
+            return;
+        }
+    }
+}
+
+void unlink_missing_ok(const fs::path& path) {
+    std::error_code failed;
+    fs::remove(path, failed);
+    // A name too long to exist cannot be there.
+    if (failed && failed.value() != ENOENT && failed.value() != ENAMETOOLONG && failed.value() != ENOTDIR) {
+        throw FileError(failed.value(), path);
+    }
+}
+
+}  // namespace
+
+LabelsFolder::LabelsFolder(fs::path path, const Plan& plan, bool overwrite)
+    : path_(ours(std::move(path), overwrite)),
+      plan_(plan),
+      overwrite_(overwrite),
+      recipe_(blake2b_16(plan.recipe)),
+      journal_(path_ / journal_name) {
+    if (journal_.interrupted()) {
+        sweep(path_);
+    }
+}
+
+bool LabelsFolder::is_due(const Item& item, bool confidence) {
+    const auto done = overwrite_ ? std::nullopt : journal_.done(item.image);
+    std::error_code unknown;
+    if (!done || done->key != item.key || !fs::exists(path_ / "masks" / done->mask, unknown)) {
+        return true;
+    }
+    return confidence && !(done->confidence_map && fs::exists(path_ / "confidence" / done->mask, unknown));
+}
+
+void LabelsFolder::begin(const Item& item) {
+    const auto before = journal_.done(item.image);
+    if (before && before->mask != item.mask) {
+        remove(before->mask);
+    }
+    journal_.forget(item.image, item.mask);
+}
+
+void LabelsFolder::note(const Outcome& outcome, bool confidence) {
+    if (const auto* failed = std::get_if<Failed>(&outcome.row)) {
+        remove(outcome.item.mask);
+        journal_.add_failed(*failed);
+        return;
+    }
+    if (!confidence) {
+        unlink_missing_ok(path_ / "confidence" / outcome.item.mask);
+    }
+    journal_.add_labelled(std::get<Labelled>(outcome.row), recipe_, outcome.item.key, confidence);
+}
+
+void LabelsFolder::remove(const std::string& mask) const {
+    for (const char* part : {"masks", "confidence"}) {
+        unlink_missing_ok(path_ / part / mask);
+    }
+}
+
+LabelsFolder::Finished LabelsFolder::finish(const ClassTable& classes,
+                                            const std::vector<std::pair<std::string, std::string>>& facts,
+                                            const Speed& speed, const std::vector<std::string>& formats,
+                                            const std::string& image_prefix) {
+    const auto wanted = [this](const std::string& image) { return plan_.wanted.contains(image); };
+    const Rows rows = [&](const std::function<void(const Labelled&)>& row) { journal_.labelled(recipe_, wanted, row); };
+    std::string names;
+    for (const std::string& name : classes.names()) {
+        names += name + "\n";
+    }
+    write_whole(path_ / "classes.txt", names);
+    write_manifest(path_ / "manifest.csv", rows, classes);
+    Summary summary(classes);
+    CsvFile failures(path_ / "failures.csv", failure_columns());
+    journal_.failed(wanted, [&](const Failed& row) {
+        failures.add({row.image, row.stage, row.reason});
+        summary.add(row);
+    });
+    failures.finish();
+    const int missing = formats.empty() ? 0 : convert_rows(rows, classes, formats, image_prefix);
+    rows([&](const Labelled& row) { summary.add(row); });
+    write_report(path_ / "report.html", summary, plan_.folder, path_ / "masks", facts, speed);
+    journal_.finish();
+    return {summary.failed(), missing};
+}
+
+int LabelsFolder::convert_rows(const Rows& rows, const ClassTable& classes, const std::vector<std::string>& formats,
+                               const std::string& image_prefix) {
+    Progress bar("converting", static_cast<std::int64_t>(plan_.names.size()));
+    const Converted converted = convert(path_, classes, formats, image_prefix, rows, plan_.names.size(),
+                                        [&](std::size_t done) { bar.update(static_cast<std::int64_t>(done)); });
+    std::set<std::string> images;
+    for (const Failed& row : converted.failed) {
+        images.insert(row.image);
+    }
+    return static_cast<int>(images.size());
+}
+
+}  // namespace swsss
