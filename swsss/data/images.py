@@ -23,7 +23,10 @@ Pixels = npt.NDArray[np.uint8]
 _MAX_PIXELS = 178_956_970  # Pillow's limit
 _MAX_BYTES = 8 * _MAX_PIXELS
 _FORMATS = ("PNG", "WEBP", "BMP", "TIFF", "GIF")
+_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF87a", b"GIF89a")
 _PNG_END = b"IEND\xaeB`\x82"
+# One sentence for all damage: reasons go into failures.csv, which is to be the same whichever decoder found it.
+_DAMAGED = "it is damaged, or of a kind that cannot be decoded"
 
 cv2.setLogLevel(0)
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
@@ -40,6 +43,10 @@ _UPRIGHT = {
     7: (True, True, True),
     8: (True, True, False),
 }
+
+
+class _Told(Exception):  # noqa: N818 - it never leaves this module
+    """Why a file cannot be decoded, in words that a user is told."""
 
 
 def orient(pixels: Pixels, orientation: int) -> Pixels:
@@ -98,7 +105,7 @@ def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
     several pictures in a file the first counts. Colour profiles are ignored.
 
     OpenCV decodes. Pillow takes PNG and GIF, whose pixels are the same whoever decodes them (libpng would write to the
-    terminal), and TIFF with alpha, which OpenCV multiplies into the colours.
+    terminal), TIFF with alpha, which OpenCV multiplies into the colours, and BMP in runs of 4 bits.
 
     Args:
         data: The whole file.
@@ -115,14 +122,18 @@ def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
     try:
         return _decode_jpeg(data) if data.startswith(b"\xff\xd8") else _decode_other(data)
     except UnidentifiedImageError:
-        reason = "unknown format" if data else "it is empty"
+        reason = "it is empty" if not data else _DAMAGED if _is_known(data) else "unknown format"
     except Image.DecompressionBombError:
         reason = f"it has more than {_MAX_PIXELS:,} pixels".replace(",", " ")
-    except ValueError as error:
+    except _Told as error:
         reason = str(error)
-    except Exception as error:  # Pillow raises nearly anything when a file is damaged
-        reason = f"it is damaged ({error})"
+    except Exception:  # Pillow raises nearly anything when a file is damaged
+        reason = _DAMAGED
     raise UserError(f"{name} cannot be read as an image: {reason}.")
+
+
+def _is_known(data: bytes) -> bool:
+    return data.startswith(_SIGNATURES) or (data.startswith(b"RIFF") and data[8:12] == b"WEBP")
 
 
 def read_upright(path: Path) -> Pixels:
@@ -132,7 +143,10 @@ def read_upright(path: Path) -> Pixels:
 
 
 def _decode_jpeg(data: bytes) -> tuple[Pixels, int]:
-    width, height, orientation = read_jpeg_header(data)
+    try:
+        width, height, orientation = read_jpeg_header(data)
+    except ValueError as error:
+        raise _Told(str(error)) from None
     if width * height > _MAX_PIXELS:
         raise Image.DecompressionBombError
     return _by_opencv(data), orientation
@@ -141,12 +155,19 @@ def _decode_jpeg(data: bytes) -> tuple[Pixels, int]:
 def _decode_other(data: bytes) -> tuple[Pixels, int]:
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
         if image.format == "PNG" and data.rfind(_PNG_END) < 0:
-            raise ValueError("it is cut short")
-        alpha = image.format == "TIFF" and image.getbands()[-1] == "A"
-        pixels = _by_pillow(image) if alpha or image.format in {"PNG", "GIF"} else _by_opencv(data)
+            raise _Told("it is cut short")
+        pixels = _by_pillow(image) if _is_for_pillow(image) else _by_opencv(data)
         # Asked for last, because in a PNG it may stand behind the pixels; there, a text may have the same name.
         exif = image.info.get("exif")
         return pixels, exif_orientation(exif) if isinstance(exif, bytes) else 1
+
+
+def _is_for_pillow(image: Image.Image) -> bool:
+    if image.format == "TIFF":
+        return image.getbands()[-1] == "A"
+    # OpenCV takes the end of a picture in runs of 4 bits for the end of a row.
+    runs_of_4_bits = image.format == "BMP" and image.info.get("compression") == 2
+    return runs_of_4_bits or image.format in {"PNG", "GIF"}
 
 
 def _by_opencv(data: bytes) -> Pixels:
@@ -155,7 +176,7 @@ def _by_opencv(data: bytes) -> Pixels:
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise ValueError("it is damaged, or of a kind that cannot be decoded")
+        raise _Told(_DAMAGED)
     return np.asarray(pixels, np.uint8)
 
 

@@ -132,7 +132,11 @@ std::array<std::uint32_t, 3> masks_of(const Header& header) {
     if (header.packing != Packing::fields) {
         return header.bits == 16 ? five : std::array<std::uint32_t, 3>{0xFF0000, 0x00FF00, 0x0000FF};
     }
-    if (header.bits == 16 && header.masks != five && header.masks != six) {
+    // The orders of channels that are in use.
+    static constexpr std::array<std::array<std::uint32_t, 3>, 2> eights{
+        {{0xFF0000, 0x00FF00, 0x0000FF}, {0xFF000000, 0xFF0000, 0x00FF00}}};
+    if (header.bits == 16 ? header.masks != five && header.masks != six
+                          : std::find(eights.begin(), eights.end(), header.masks) == eights.end()) {
         refuse();
     }
     return header.masks;

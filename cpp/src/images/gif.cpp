@@ -79,9 +79,8 @@ void put(Image& image, int row, int column, const ColorMapObject* colours, int i
     std::uint8_t* to =
         image.pixels.data() +
         3 * (static_cast<std::size_t>(row) * static_cast<std::size_t>(image.width) + static_cast<std::size_t>(column));
-    const auto grey = static_cast<std::uint8_t>(index);
     const bool known = colours != nullptr && index < colours->ColorCount;
-    const GifColorType colour = known ? colours->Colors[index] : GifColorType{grey, grey, grey};
+    const GifColorType colour = known ? colours->Colors[index] : GifColorType{0, 0, 0};
     to[0] = colour.Red;
     to[1] = colour.Green;
     to[2] = colour.Blue;

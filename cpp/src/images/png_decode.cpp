@@ -35,15 +35,14 @@ Chunks walk(Bytes data) {
     while (at + 12 <= data.size()) {
         const std::size_t length = number_at(data, at);
         const Bytes name = data.subspan(at + 4, 4);
+        const bool pixels = std::memcmp(name.data(), "IDAT", 4) == 0;
+        chunks.sound |= pixels;
         if (length > data.size() - at - 12) {
             break;
         }
-        const bool pixels = std::memcmp(name.data(), "IDAT", 4) == 0;
-        if (!chunks.sound && !pixels &&
-            crc32(0, name.data(), static_cast<uInt>(length + 4)) != number_at(data, at + 8 + length)) {
+        if (!chunks.sound && crc32(0, name.data(), static_cast<uInt>(length + 4)) != number_at(data, at + 8 + length)) {
             return chunks;
         }
-        chunks.sound |= pixels;
         if (std::memcmp(name.data(), "eXIf", 4) == 0) {
             chunks.exif = data.subspan(at + 8, length);
         }
@@ -122,13 +121,9 @@ class Png {
     [[nodiscard]] std::int64_t height() const { return png_get_image_height(png_, info_); }
     [[nodiscard]] std::size_t stride() const { return png_get_rowbytes(png_, info_); }
 
-    /// The colours of indices; those that are not in the file are grey.
+    /// The colours of indices; those that are not in the file are black.
     [[nodiscard]] std::array<png_color, 256> colours() const {
         std::array<png_color, 256> all{};
-        for (std::size_t index = 0; index < all.size(); ++index) {
-            const auto grey = static_cast<png_byte>(index);
-            all[index] = {grey, grey, grey};
-        }
         png_colorp given = nullptr;
         int count = 0;
         if (png_get_PLTE(png_, info_, &given, &count) != 0) {

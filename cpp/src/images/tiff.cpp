@@ -88,19 +88,70 @@ void keep_colours(TIFF* tiff) {
     TIFFSetField(tiff, TIFFTAG_EXTRASAMPLES, 1, done.data());  // NOLINT(*-vararg)
 }
 
+/// Take the alpha that was multiplied into a colour out again.
 std::uint8_t divided(unsigned value, unsigned alpha) {
-    return static_cast<std::uint8_t>(alpha == 0 ? value : std::min(255U, 255U * value / alpha));
+    return static_cast<std::uint8_t>(alpha == 0 ? 0 : std::min(255U, 255U * value / alpha));
 }
 
-Image from_raster(const std::vector<std::uint32_t>& raster, Image image, bool divide) {
-    std::uint8_t* to = image.pixels.data();
-    for (const std::uint32_t pixel : raster) {
-        const unsigned alpha = divide ? TIFFGetA(pixel) : 0U;
-        *to++ = divided(TIFFGetR(pixel), alpha);
-        *to++ = divided(TIFFGetG(pixel), alpha);
-        *to++ = divided(TIFFGetB(pixel), alpha);
+/// Pixels of libtiff's, on their way into an image.
+struct Raster {
+    Image& image;
+    bool divide;
+    std::vector<std::uint32_t> pixels;
+
+    /// Put a block, whose rows lie upside down and are `stride` apart, where it belongs; what is beyond the image is
+    /// left.
+    void put(std::uint32_t left, std::uint32_t top, std::uint32_t rows, std::uint32_t stride) {
+        const auto width = static_cast<std::uint32_t>(image.width);
+        const auto height = static_cast<std::uint32_t>(image.height);
+        for (std::uint32_t row = 0; row < std::min(rows, height - top); ++row) {
+            const std::uint32_t* from = pixels.data() + std::size_t{rows - 1 - row} * stride;
+            std::uint8_t* to = image.pixels.data() + 3 * (std::size_t{top + row} * width + left);
+            for (std::uint32_t column = 0; column < std::min(stride, width - left); ++column, to += 3) {
+                const std::uint32_t pixel = from[column];
+                const unsigned alpha = divide ? TIFFGetA(pixel) : 255U;
+                to[0] = divided(TIFFGetR(pixel), alpha);
+                to[1] = divided(TIFFGetG(pixel), alpha);
+                to[2] = divided(TIFFGetB(pixel), alpha);
+            }
+        }
     }
-    return image;
+};
+
+// Block by block, as OpenCV reads: a block that is damaged is then told from one that is not there.
+
+bool read_tiles(TIFF* tiff, Raster& raster) {
+    const std::uint32_t tile_width = field(tiff, TIFFTAG_TILEWIDTH);
+    const std::uint32_t tile_height = field(tiff, TIFFTAG_TILELENGTH);
+    if (tile_width == 0 || tile_height == 0 || tile_width > max_pixels / tile_height) {
+        return false;
+    }
+    raster.pixels.resize(std::size_t{tile_width} * tile_height);
+    for (std::uint32_t top = 0; top < static_cast<std::uint32_t>(raster.image.height); top += tile_height) {
+        for (std::uint32_t left = 0; left < static_cast<std::uint32_t>(raster.image.width); left += tile_width) {
+            if (TIFFReadRGBATile(tiff, left, top, raster.pixels.data()) == 0) {
+                return false;
+            }
+            raster.put(left, top, tile_height, tile_width);
+        }
+    }
+    return true;
+}
+
+bool read_strips(TIFF* tiff, Raster& raster) {
+    const auto width = static_cast<std::uint32_t>(raster.image.width);
+    const auto height = static_cast<std::uint32_t>(raster.image.height);
+    std::uint32_t rows = 0;
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_ROWSPERSTRIP, &rows);  // NOLINT(*-vararg)
+    rows = std::clamp(rows, 1U, height);
+    raster.pixels.resize(std::size_t{width} * rows);
+    for (std::uint32_t top = 0; top < height; top += rows) {
+        if (TIFFReadRGBAStrip(tiff, top, raster.pixels.data()) == 0) {
+            return false;
+        }
+        raster.put(0, top, std::min(rows, height - top), width);
+    }
+    return true;
 }
 
 }  // namespace
@@ -119,13 +170,13 @@ Image decode_tiff(Bytes data) {
     if (alpha == Alpha::apart) {
         keep_colours(tiff.get());
     }
-    std::vector<std::uint32_t> raster(image.pixels.size() / 3);
     // Read as stored, and turned by us: libtiff mirrors, but does not transpose.
     TIFFSetField(tiff.get(), TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);  // NOLINT(*-vararg)
-    if (TIFFReadRGBAImageOriented(tiff.get(), width, height, raster.data(), ORIENTATION_TOPLEFT, 1) == 0) {
+    Raster raster{image, alpha == Alpha::multiplied, {}};
+    if (TIFFIsTiled(tiff.get()) != 0 ? !read_tiles(tiff.get(), raster) : !read_strips(tiff.get(), raster)) {
         throw Undecodable(damaged);
     }
-    return orient(from_raster(raster, std::move(image), alpha == Alpha::multiplied), orientation);
+    return orient(std::move(image), orientation);
 }
 
 }  // namespace swsss
