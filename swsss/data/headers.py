@@ -3,12 +3,36 @@
 import struct
 from typing import NamedTuple
 
+MAX_PIXELS = 178_956_970  # Pillow's limit
+CUT_SHORT = "it is cut short"
+# One sentence for all damage, and no library's words: what is told of a file is the same, whatever decodes it.
+DAMAGED = "it is damaged, or of a kind that cannot be decoded"
+
 _ORIENTATION, _LONG = 0x0112, 4
 _START_OF_SCAN, _EXIF = 0xDA, 0xE1
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15; three of these codes mean something else
 _BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})  # no length follows
 _SHORTEST = 10  # bytes of a start of scan and the end behind it
 _END = b"\xff\xd9"
+
+
+class Undecodable(ValueError):
+    """Why a file cannot be decoded, in words that a user is told."""
+
+    def __init__(self, reason: str = DAMAGED) -> None:
+        super().__init__(reason)
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse a picture without pixels, or with more than can be decoded.
+
+    Raises:
+        Undecodable: It is such a picture.
+    """
+    if width <= 0 or height <= 0:
+        raise Undecodable
+    if width * height > MAX_PIXELS:
+        raise Undecodable(f"it has more than {MAX_PIXELS:,} pixels".replace(",", " "))
 
 
 class JpegHeader(NamedTuple):
@@ -29,7 +53,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
         data: The whole file. Anything may follow its end.
 
     Raises:
-        ValueError: It is cut short or no JPEG; the message says which.
+        Undecodable: It is cut short or no JPEG.
     """
     width = height = 0
     orientation = None
@@ -45,7 +69,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
         elif marker == _EXIF and orientation is None and data.startswith(b"Exif\0\0", at + 4):
             orientation = exif_orientation(data[at + 4 : at + 2 + length])
         at += 1 if marker == 0xFF else 2 if marker in _BARE else 2 + length
-    raise ValueError("it is cut short")
+    raise Undecodable(CUT_SHORT)
 
 
 def exif_orientation(block: bytes) -> int:

@@ -23,8 +23,10 @@ Pixels = npt.NDArray[np.uint8]
 _MAX_PIXELS = 178_956_970  # Pillow's limit
 _MAX_BYTES = 8 * _MAX_PIXELS
 _FORMATS = ("PNG", "WEBP", "BMP", "TIFF", "GIF")
-_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF87a", b"GIF89a")
+_PNG = b"\x89PNG\r\n\x1a\n"
+_SIGNATURES = (_PNG, b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF87a", b"GIF89a")
 _PNG_END = b"IEND\xaeB`\x82"
+_MASK_MODES = frozenset({"P", "L", "1"})
 # One sentence for all damage: reasons go into failures.csv, which is to be the same whichever decoder found it.
 _DAMAGED = "it is damaged, or of a kind that cannot be decoded"
 
@@ -85,16 +87,24 @@ def read_image(path: Path) -> tuple[Pixels, int]:
         UserError: It cannot be read, is no file (a folder, a pipe), is too large, or cannot be decoded.
     """
     try:
+        data = _content(path)
+    except _Told as error:
+        raise UserError(f"{path} cannot be read as an image: {error}.") from None
+    return decode_image(data, str(path))
+
+
+def _content(path: Path) -> bytes:
+    try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise ValueError("it is a folder" if stat.S_ISDIR(found.st_mode) else "it is a pipe or a device")
+            raise _Told("it is a folder" if stat.S_ISDIR(found.st_mode) else "it is a pipe or a device")
         if found.st_size > _MAX_BYTES:
-            raise ValueError(f"{found.st_size / 2**30:.1f} GiB are more than any picture that can be decoded")
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(f"{path} cannot be read as an image: {reason}.") from None
-    return decode_image(data, str(path))
+            raise _Told(f"{found.st_size / 2**30:.1f} GiB are more than any picture that can be decoded")
+        return path.read_bytes()
+    except OSError as error:
+        raise _Told(error.strerror) from None
+    except ValueError as error:
+        raise _Told(str(error)) from None
 
 
 def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
@@ -123,13 +133,15 @@ def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
         return _decode_jpeg(data) if data.startswith(b"\xff\xd8") else _decode_other(data)
     except UnidentifiedImageError:
         reason = "it is empty" if not data else _DAMAGED if _is_known(data) else "unknown format"
-    except Image.DecompressionBombError:
-        reason = f"it has more than {_MAX_PIXELS:,} pixels".replace(",", " ")
-    except _Told as error:
-        reason = str(error)
-    except Exception:  # Pillow raises nearly anything when a file is damaged
-        reason = _DAMAGED
+    except Exception as error:  # Pillow raises nearly anything when a file is damaged
+        reason = _reason(error)
     raise UserError(f"{name} cannot be read as an image: {reason}.")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.DecompressionBombError):
+        return f"it has more than {_MAX_PIXELS:,} pixels".replace(",", " ")
+    return str(error) if isinstance(error, _Told) else _DAMAGED
 
 
 def _is_known(data: bytes) -> bool:
@@ -190,15 +202,23 @@ def _by_pillow(image: Image.Image) -> Pixels:
 def read_mask(path: Path) -> Pixels:
     """Read a label mask: uint8 [H, W] of class ids, from an indexed or grey PNG, in the stored grid.
 
+    Grey of 2 or 4 bits becomes 0 to 255, as viewers show it; grey of 1 bit is 0 or 1.
+
     Raises:
         UserError: The file cannot be read, or is a colour image instead of an indexed or grey one.
     """
+    data = b""
     try:
-        with Image.open(path) as image:
-            if image.mode not in {"P", "L", "1"}:
-                raise UserError(
-                    f"{path} is a {image.mode} image; a mask must be an indexed or 8-bit grey PNG of class ids."
-                )
-            return np.array(image, np.uint8)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} cannot be read as a mask: {error}.") from None
+        data = _content(path)
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if (mode := image.mode) in _MASK_MODES:
+                if data.rfind(_PNG_END) < 0:
+                    raise _Told("it is cut short")
+                return np.array(image, np.uint8)
+    except UnidentifiedImageError:
+        reason = "it is empty" if not data else _DAMAGED if data.startswith(_PNG) else "it is no PNG"
+    except Exception as error:  # as above
+        reason = _reason(error)
+    else:
+        raise UserError(f"{path} is a {mode} image; a mask must be an indexed or 8-bit grey PNG of class ids.")
+    raise UserError(f"{path} cannot be read as a mask: {reason}.")

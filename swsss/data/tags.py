@@ -36,6 +36,8 @@ def read_tags(path: Path, classes: ClassTable, images: Sequence[str]) -> dict[st
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
+        # Alone: how many rows were judged before depends on the blocks the file is read in.
+        problems = RowProblems(path)
         problems.add(_first_undecodable(path), "the text is not UTF-8; save the file as UTF-8.")
     problems.raise_any()
     return found

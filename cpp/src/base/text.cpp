@@ -59,6 +59,18 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
+std::vector<char32_t> code_points(std::string_view text) {
+    std::vector<char32_t> points;
+    points.reserve(text.size());
+    while (!text.empty()) {
+        const CodePoint point = first_of(text);
+        const auto byte = static_cast<unsigned char>(text.front());
+        points.push_back(point.value < 0 ? char32_t{0xDC00} + byte : static_cast<char32_t>(point.value));
+        text.remove_prefix(point.size);
+    }
+    return points;
+}
+
 std::string_view strip(std::string_view text) {
     while (!text.empty()) {
         const CodePoint point = first_of(text);

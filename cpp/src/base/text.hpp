@@ -10,6 +10,9 @@ namespace swsss {
 /// Whether bytes are UTF-8.
 [[nodiscard]] bool is_utf8(std::string_view text);
 
+/// The code points of UTF-8 text; bytes that are none count one by one.
+[[nodiscard]] std::vector<char32_t> code_points(std::string_view text);
+
 /// Without Unicode white space at both ends (Python's `str.strip`).
 [[nodiscard]] std::string_view strip(std::string_view text);
 

@@ -124,7 +124,7 @@ LabelsFolder::Finished LabelsFolder::finish(const ClassTable& classes,
                                             const std::vector<std::pair<std::string, std::string>>& facts,
                                             const Speed& speed, const std::vector<std::string>& formats,
                                             const std::string& image_prefix) {
-    const auto wanted = [this](const std::string& image) { return plan_.wanted.contains(image); };
+    const auto wanted = [this](const std::string& image) { return plan_.is_wanted(image); };
     const Rows rows = [&](const std::function<void(const Labelled&)>& row) { journal_.labelled(recipe_, wanted, row); };
     std::string names;
     for (const std::string& name : classes.names()) {
@@ -148,8 +148,8 @@ LabelsFolder::Finished LabelsFolder::finish(const ClassTable& classes,
 
 int LabelsFolder::convert_rows(const Rows& rows, const ClassTable& classes, const std::vector<std::string>& formats,
                                const std::string& image_prefix) {
-    Progress bar("converting", static_cast<std::int64_t>(plan_.names.size()));
-    const Converted converted = convert(path_, classes, formats, image_prefix, rows, plan_.names.size(),
+    Progress bar("converting", static_cast<std::int64_t>(plan_.chosen.size()));
+    const Converted converted = convert(path_, classes, formats, image_prefix, rows, plan_.chosen.size(),
                                         [&](std::size_t done) { bar.update(static_cast<std::int64_t>(done)); });
     std::set<std::string> images;
     for (const Failed& row : converted.failed) {

@@ -67,11 +67,13 @@ void tell_untagged(const Order& order, const Plan& plan, const Tell& tell) {
     if (plan.untagged.empty()) {
         return;
     }
-    const auto end =
-        plan.untagged.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(5, plan.untagged.size()));
+    std::vector<std::string> first;
+    for (std::size_t index = 0; index < std::min<std::size_t>(5, plan.untagged.size()); ++index) {
+        first.push_back(plan.images[plan.untagged[index]]);
+    }
     tell(std::to_string(plan.untagged.size()) + " images have no row in " + order.labels->string() + " and " +
          (order.untagged == "all" ? "are labelled with every class allowed" : "are left out (--untagged all)") + ": " +
-         join({plan.untagged.begin(), end}, ", ") + (plan.untagged.size() > 5 ? ", ..." : ""));
+         join(first, ", ") + (plan.untagged.size() > 5 ? ", ..." : ""));
 }
 
 double seconds_since(Clock::time_point started) {
@@ -113,12 +115,12 @@ class Recorder {
 };
 
 Labelling label(const Order& order, const Plan& plan, Engine& engine, LabelsFolder& folder, const Tell& tell) {
-    std::vector<std::string> todo;
-    std::copy_if(plan.names.begin(), plan.names.end(), std::back_inserter(todo),
-                 [&](const std::string& name) { return folder.is_due(plan.item(name), order.confidence); });
-    const auto earlier = static_cast<std::int64_t>(plan.names.size() - todo.size());
+    std::vector<std::size_t> todo;
+    std::copy_if(plan.chosen.begin(), plan.chosen.end(), std::back_inserter(todo),
+                 [&](std::size_t image) { return folder.is_due(plan.item(image), order.confidence); });
+    const auto earlier = static_cast<std::int64_t>(plan.chosen.size() - todo.size());
     if (earlier > 0) {
-        tell(std::to_string(earlier) + " of " + std::to_string(plan.names.size()) + " images are labelled already.");
+        tell(std::to_string(earlier) + " of " + std::to_string(plan.chosen.size()) + " images are labelled already.");
     }
     Pipeline pipeline(engine, order.images, {order.out, order.confidence, order.ignore_below},
                       order.batch > 0 ? order.batch : engine.preferred_batch(),
@@ -139,7 +141,7 @@ Labelling label(const Order& order, const Plan& plan, Engine& engine, LabelsFold
     folder.save();
     if (StopSignals::seen()) {
         throw Interrupted("Stopped after " + std::to_string(earlier + recorder.done()) + " of " +
-                          std::to_string(plan.names.size()) + " images; the same command goes on from there.");
+                          std::to_string(plan.chosen.size()) + " images; the same command goes on from there.");
     }
     return {{recorder.done(), recorder.seconds(), earlier}, times};
 }
@@ -217,7 +219,7 @@ Result carry_out(const Order& order, const Tell& tell) {
                                 engine->identity() + " " + float_repr(order.ignore_below));
     tell_untagged(order, plan, tell);
     if (order.dry_run) {
-        return {{std::to_string(plan.names.size()) + " images would be labelled; nothing was written (--dry-run)."}, 0};
+        return {{std::to_string(plan.chosen.size()) + " images would be labelled; nothing was written (--dry-run)."}, 0};
     }
     LabelsFolder folder(order.out, plan, order.overwrite);
     return fill(order, plan, *engine, folder, tell);

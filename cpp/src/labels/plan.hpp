@@ -1,11 +1,11 @@
 /// What a labelling run is to do: every image with its tags, its mask's name and a key of all that decides its mask.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "tags/class_table.hpp"
@@ -15,24 +15,28 @@ namespace swsss {
 
 /// An image to label.
 struct Item {
-    std::string image;                     ///< Path below the image folder.
-    std::string mask;                      ///< Path of its mask below `masks/`.
-    std::optional<std::vector<int>> tags;  ///< Foreground ids, ascending; none for every class.
+    std::string image;         ///< Path below the image folder.
+    std::string mask;          ///< Path of its mask below `masks/`.
+    std::optional<Tags> tags;  ///< None for every class.
     std::string key;  ///< Digest (16 bytes) of all that decides its mask, the file's size and time of change included.
 };
 
-/// The images of a run.
+/// The images of a run, by their index in `images`.
 struct Plan {
     std::filesystem::path folder;
-    std::vector<std::string> names;                      ///< Images to label, sorted.
-    std::unordered_map<std::string, std::string> masks;  ///< Of images that share a stem; others take theirs from it.
-    TagsByImage tags;
-    std::vector<std::string> untagged;       ///< Images that have no row in the tags file.
-    std::string recipe;                      ///< What decides masks besides image and tags: model and options.
-    std::unordered_set<std::string> wanted;  ///< Images that belong into the manifest: `names` before --limit, --only.
+    std::vector<std::string> images;  ///< All that the folder holds, sorted.
+    std::vector<std::size_t> chosen;  ///< Those to label, ascending.
+    std::vector<bool> wanted;         ///< Whether an image belongs into the manifest: chosen, but for --limit, --only.
+    std::vector<std::size_t> untagged;  ///< Images that have no row in the tags file, ascending.
+    TagTable tags;
+    std::unordered_map<std::size_t, std::string> masks;  ///< Of images that share a stem; others take theirs from it.
+    std::string recipe;                                  ///< What decides masks besides image and tags: model, options.
 
     /// Everything about one image, as its file is now.
-    [[nodiscard]] Item item(const std::string& name) const;
+    [[nodiscard]] Item item(std::size_t image) const;
+
+    /// Whether an image, by its path, belongs into the manifest.
+    [[nodiscard]] bool is_wanted(const std::string& image) const;
 };
 
 /// Which images of the folder are labelled.
