@@ -9,13 +9,16 @@ import time
 import numpy as np
 import pytest
 from commands import invoke, message
-from exports import int8_file  # noqa: F401 - a fixture
 from labelling import contents, done, label, make_photos, mask_at, picture, save, stamps, table
 from native import run, tool
 from PIL import Image
 from test_images import SPECIAL
 
 from swsss.data.tags import write_tags
+from swsss.export.exporting import ExportOptions, export_onnx
+from swsss.export.int8 import Calibration
+from swsss.export.source import load_source
+from swsss.serve.journal import Journal
 
 OPTIONS = ["--confidence", "--ignore-below", "0.6", "--format", "coco", "--format", "cvat", "--format", "label-studio"]
 
@@ -41,7 +44,8 @@ def photos(tmp_path_factory):
             names.append(f"turned/{orientation}-{suffix}.{suffix}")
             save(images / names[-1], picture(orientation, 40, 30), exif=exif)
     for name, (data, _) in SPECIAL.items():
-        names.append(f"odd {name.partition('.')[0]}/a.{'png' if name.endswith('gif') else name.partition('.')[2]}")
+        suffix = "png" if name.endswith("gif") else name.partition(".")[2]
+        names.append(f"odd {name.replace('.', '-')}/a.{suffix}")
         (images / names[-1]).parent.mkdir()
         (images / names[-1]).write_bytes(data)
     for name, data in {
@@ -72,6 +76,23 @@ def test_run__same_files(photos, model_file, python, tmp_path):
     assert (tmp_path / "labels" / "report.html").is_file()
 
 
+@pytest.fixture(scope="module")
+def int8_file(checkpoint_file, photos, tmp_path_factory):
+    """The small model, quantised."""
+    path = tmp_path_factory.mktemp("int8") / "int8.onnx"
+    options = ExportOptions("int8", calibration=Calibration(photos / "images", 4))
+    export_onnx(load_source(checkpoint_file), path, options)
+    return path
+
+
+@pytest.fixture(scope="module")
+def plain_file(checkpoint_file, tmp_path_factory):
+    """The small model, for all classes and no tags, with test-time augmentation."""
+    path = tmp_path_factory.mktemp("plain") / "plain.onnx"
+    export_onnx(load_source(checkpoint_file), path, ExportOptions(tta="flip", plain=True))
+    return path
+
+
 @pytest.mark.parametrize("settings", [("--batch", 3), ("--batch", 5, "--workers", 1), ("--workers", 7)])
 def test_run__batch_and_workers_change_nothing(photos, model_file, python, tmp_path, settings):
     native(photos, model_file, tmp_path / "labels", *OPTIONS, *settings, code=1)
@@ -86,7 +107,15 @@ def test_run__untagged_images_may_be_anything(photos, model_file, tmp_path):
     assert contents(tmp_path / "native") == contents(tmp_path / "python")
 
 
-def test_run__plain_and_int8(photos, int8_file, tmp_path):  # noqa: F811
+def test_run__plain(photos, plain_file, tmp_path):
+    where = ["--model", plain_file, "--device", "cpu", "--threads", 1]
+    done(invoke("swsss-label", photos / "images", *where, "--out", tmp_path / "python"), 1)
+    ended = run("swsss-run", photos / "images", *where, "--out", tmp_path / "native")
+    assert ended.returncode == 1, ended.stderr
+    assert contents(tmp_path / "native") == contents(tmp_path / "python")
+
+
+def test_run__int8(photos, int8_file, tmp_path):
     done(label(photos, int8_file, tmp_path / "python"), 1)
     native(photos, int8_file, tmp_path / "native", code=1)
     assert contents(tmp_path / "native") == contents(tmp_path / "python")
@@ -162,13 +191,18 @@ def test_run__stopped(start, model_file, tmp_path, number):
 def test_run__refuses_a_folder_that_is_held(start, model_file, tmp_path):
     photos = make_photos(tmp_path, 300)
     out = tmp_path / "labels"
+    expected = f"Another swsss-label is at work in {out}; wait for it, or choose another --out."
     command = begin(start, photos, model_file, out, "native")
     command.when((out / "masks").is_dir)
-    held = message(label(photos, model_file, out))
-    assert held == f"Another swsss-label is at work in {out}; wait for it, or choose another --out."
+    os.kill(command.process.pid, signal.SIGSTOP)
+    assert message(label(photos, model_file, out)) == expected
     assert command.process.poll() is None, "ended too early to say anything"
     command.process.kill()
     command.process.wait()
+    holder = Journal(out / "journal.sqlite")
+    assert f"error: {expected}" in native(photos, model_file, out, code=2)
+    holder.close()
+    native(photos, model_file, out)
 
 
 MISTAKES = {

@@ -125,7 +125,7 @@ def test_decode_image__bomb(data):
         (b"", "it is empty."),
         (b"<html>404</html>", "unknown format."),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unknown format."),
-        (KINDS["png"][:20], "it is damaged, or of a kind that cannot be decoded."),
+        (KINDS["png"][:20], "it is cut short."),
         (KINDS["webp"][:14], "it is damaged, or of a kind that cannot be decoded."),
         (KINDS["jpeg"][:4000] + bytes(9000), "it is cut short."),
         (b"\xff\xd8" + b"text" * 99, "it is cut short."),

@@ -76,7 +76,7 @@ def _by_palette(data: bytes, header: _Header) -> Bytes:
         rows = _rows(data, header)
         if header.bits < 8:
             rows = np.unpackbits(rows, axis=1).reshape(len(rows), -1, header.bits)
-            rows = np.packbits(rows, axis=2)[..., 0] >> (8 - header.bits)
+            rows = np.packbits(rows, axis=2)[..., 0] >> np.uint8(8 - header.bits)
         indices = rows[:, : header.width]
     else:
         indices = _Runs(data, header).read()

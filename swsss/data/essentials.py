@@ -74,7 +74,9 @@ def _chunks(data: bytes) -> Iterator[Chunk]:
         if end > len(data):
             raise Undecodable(CUT_SHORT)
         kind = data[at + 4 : at + 8]
-        yield Chunk(kind, data[at + 8 : end - 4], zlib.crc32(view[at + 4 : end - 4]) == int.from_bytes(view[end - 4 : end]))
+        yield Chunk(
+            kind, data[at + 8 : end - 4], zlib.crc32(view[at + 4 : end - 4]) == int.from_bytes(view[end - 4 : end])
+        )
         at = end
 
 

@@ -16,7 +16,7 @@ _SHORTEST = 10  # bytes of a start of scan and the end behind it
 _END = b"\xff\xd9"
 
 
-class Undecodable(ValueError):
+class Undecodable(ValueError):  # noqa: N818 - the name that the native program has for it
     """Why a file cannot be decoded, in words that a user is told."""
 
     def __init__(self, reason: str = DAMAGED) -> None:

@@ -8,27 +8,24 @@ import io
 import logging
 import stat
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from swsss.data.headers import exif_orientation, read_jpeg_header
+from swsss.data.bmp import decode_bmp
+from swsss.data.essentials import PNG_SIGNATURE, essential_gif, essential_png
+from swsss.data.headers import DAMAGED, MAX_PIXELS, Undecodable, check_size, exif_orientation, read_jpeg_header
+from swsss.data.tiff import plain_tiff
 from swsss.errors import UserError
 
 Pixels = npt.NDArray[np.uint8]
 
-_MAX_PIXELS = 178_956_970  # Pillow's limit
-_MAX_BYTES = 8 * _MAX_PIXELS
-_FORMATS = ("PNG", "WEBP", "BMP", "TIFF", "GIF")
-_PNG = b"\x89PNG\r\n\x1a\n"
-_SIGNATURES = (_PNG, b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF87a", b"GIF89a")
-_PNG_END = b"IEND\xaeB`\x82"
+_MAX_BYTES = 8 * MAX_PIXELS
 _MASK_MODES = frozenset({"P", "L", "1"})
-# One sentence for all damage: reasons go into failures.csv, which is to be the same whichever decoder found it.
-_DAMAGED = "it is damaged, or of a kind that cannot be decoded"
 
 cv2.setLogLevel(0)
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
@@ -45,10 +42,6 @@ _UPRIGHT = {
     7: (True, True, True),
     8: (True, True, False),
 }
-
-
-class _Told(Exception):  # noqa: N818 - it never leaves this module
-    """Why a file cannot be decoded, in words that a user is told."""
 
 
 def orient(pixels: Pixels, orientation: int) -> Pixels:
@@ -88,7 +81,7 @@ def read_image(path: Path) -> tuple[Pixels, int]:
     """
     try:
         data = _content(path)
-    except _Told as error:
+    except Undecodable as error:
         raise UserError(f"{path} cannot be read as an image: {error}.") from None
     return decode_image(data, str(path))
 
@@ -97,14 +90,14 @@ def _content(path: Path) -> bytes:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise _Told("it is a folder" if stat.S_ISDIR(found.st_mode) else "it is a pipe or a device")
+            raise Undecodable("it is a folder" if stat.S_ISDIR(found.st_mode) else "it is a pipe or a device")
         if found.st_size > _MAX_BYTES:
-            raise _Told(f"{found.st_size / 2**30:.1f} GiB are more than any picture that can be decoded")
+            raise Undecodable(f"{found.st_size / 2**30:.1f} GiB are more than any picture that can be decoded")
         return path.read_bytes()
     except OSError as error:
-        raise _Told(error.strerror) from None
+        raise Undecodable(str(error.strerror)) from None
     except ValueError as error:
-        raise _Told(str(error)) from None
+        raise Undecodable(str(error)) from None
 
 
 def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
@@ -115,7 +108,7 @@ def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
     several pictures in a file the first counts. Colour profiles are ignored.
 
     OpenCV decodes. Pillow takes PNG and GIF, whose pixels are the same whoever decodes them (libpng would write to the
-    terminal), TIFF with alpha, which OpenCV multiplies into the colours, and BMP in runs of 4 bits.
+    terminal); BMP is ours. What is odd or damaged is settled before, so that other decoders can do the same.
 
     Args:
         data: The whole file.
@@ -130,22 +123,12 @@ def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
             inside a JPEG that has its end goes unnoticed; viewers show such pictures, too.)
     """
     try:
-        return _decode_jpeg(data) if data.startswith(b"\xff\xd8") else _decode_other(data)
-    except UnidentifiedImageError:
-        reason = "it is empty" if not data else _DAMAGED if _is_known(data) else "unknown format"
-    except Exception as error:  # Pillow raises nearly anything when a file is damaged
-        reason = _reason(error)
+        return _decoder_of(data)(data)
+    except Undecodable as error:
+        reason = str(error)
+    except Exception:  # Pillow raises nearly anything when a file is damaged
+        reason = DAMAGED
     raise UserError(f"{name} cannot be read as an image: {reason}.")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, Image.DecompressionBombError):
-        return f"it has more than {_MAX_PIXELS:,} pixels".replace(",", " ")
-    return str(error) if isinstance(error, _Told) else _DAMAGED
-
-
-def _is_known(data: bytes) -> bool:
-    return data.startswith(_SIGNATURES) or (data.startswith(b"RIFF") and data[8:12] == b"WEBP")
 
 
 def read_upright(path: Path) -> Pixels:
@@ -155,31 +138,58 @@ def read_upright(path: Path) -> Pixels:
 
 
 def _decode_jpeg(data: bytes) -> tuple[Pixels, int]:
-    try:
-        width, height, orientation = read_jpeg_header(data)
-    except ValueError as error:
-        raise _Told(str(error)) from None
-    if width * height > _MAX_PIXELS:
-        raise Image.DecompressionBombError
+    width, height, orientation = read_jpeg_header(data)
+    check_size(width, height)
     return _by_opencv(data), orientation
 
 
-def _decode_other(data: bytes) -> tuple[Pixels, int]:
-    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-        if image.format == "PNG" and data.rfind(_PNG_END) < 0:
-            raise _Told("it is cut short")
-        pixels = _by_pillow(image) if _is_for_pillow(image) else _by_opencv(data)
-        # Asked for last, because in a PNG it may stand behind the pixels; there, a text may have the same name.
-        exif = image.info.get("exif")
-        return pixels, exif_orientation(exif) if isinstance(exif, bytes) else 1
+def _decode_png(data: bytes) -> tuple[Pixels, int]:
+    essential, orientation = essential_png(data)
+    return _by_pillow(essential, "PNG"), orientation
 
 
-def _is_for_pillow(image: Image.Image) -> bool:
-    if image.format == "TIFF":
-        return image.getbands()[-1] == "A"
-    # OpenCV takes the end of a picture in runs of 4 bits for the end of a row.
-    runs_of_4_bits = image.format == "BMP" and image.info.get("compression") == 2
-    return runs_of_4_bits or image.format in {"PNG", "GIF"}
+def _decode_webp(data: bytes) -> tuple[Pixels, int]:
+    try:
+        with Image.open(io.BytesIO(data), formats=["WEBP"]) as image:
+            exif = image.info.get("exif", b"")
+    except Image.DecompressionBombError:
+        check_size(MAX_PIXELS, 2)
+    return _by_opencv(data), exif_orientation(exif)
+
+
+def _decode_bmp(data: bytes) -> tuple[Pixels, int]:
+    return decode_bmp(data), 1
+
+
+def _decode_tiff(data: bytes) -> tuple[Pixels, int]:
+    plain, orientation = plain_tiff(data)
+    return orient(_by_opencv(plain), orientation), 1
+
+
+def _decode_gif(data: bytes) -> tuple[Pixels, int]:
+    return _by_pillow(essential_gif(data), "GIF"), 1
+
+
+_DECODERS = {
+    b"\xff\xd8": _decode_jpeg,
+    PNG_SIGNATURE: _decode_png,
+    b"BM": _decode_bmp,
+    b"II*\0": _decode_tiff,
+    b"MM\0*": _decode_tiff,
+    b"II+\0": _decode_tiff,
+    b"MM\0+": _decode_tiff,
+    b"GIF87a": _decode_gif,
+    b"GIF89a": _decode_gif,
+}
+
+
+def _decoder_of(data: bytes) -> Callable[[bytes], tuple[Pixels, int]]:
+    for signature, decoder in _DECODERS.items():
+        if data.startswith(signature):
+            return decoder
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return _decode_webp
+    raise Undecodable("unknown format" if data else "it is empty")
 
 
 def _by_opencv(data: bytes) -> Pixels:
@@ -188,15 +198,16 @@ def _by_opencv(data: bytes) -> Pixels:
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise _Told(_DAMAGED)
+        raise Undecodable
     return np.asarray(pixels, np.uint8)
 
 
-def _by_pillow(image: Image.Image) -> Pixels:
-    if image.mode.startswith("I;16"):
-        upper = (np.asarray(image) >> 8).astype(np.uint8)
-        return np.repeat(upper[..., None], 3, axis=2)
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+def _by_pillow(data: bytes, kind: str) -> Pixels:
+    with Image.open(io.BytesIO(data), formats=[kind]) as image:
+        if image.mode.startswith("I;16"):
+            upper = (np.asarray(image) >> 8).astype(np.uint8)
+            return np.repeat(upper[..., None], 3, axis=2)
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def read_mask(path: Path) -> Pixels:
@@ -207,18 +218,18 @@ def read_mask(path: Path) -> Pixels:
     Raises:
         UserError: The file cannot be read, or is a colour image instead of an indexed or grey one.
     """
-    data = b""
     try:
         data = _content(path)
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        if not data.startswith(PNG_SIGNATURE):
+            raise Undecodable("it is no PNG" if data else "it is empty")
+        essential, _ = essential_png(data)
+        with Image.open(io.BytesIO(essential), formats=["PNG"]) as image:
             if (mode := image.mode) in _MASK_MODES:
-                if data.rfind(_PNG_END) < 0:
-                    raise _Told("it is cut short")
                 return np.array(image, np.uint8)
-    except UnidentifiedImageError:
-        reason = "it is empty" if not data else _DAMAGED if data.startswith(_PNG) else "it is no PNG"
-    except Exception as error:  # as above
-        reason = _reason(error)
+    except Undecodable as error:
+        reason = str(error)
+    except Exception:  # as above
+        reason = DAMAGED
     else:
         raise UserError(f"{path} is a {mode} image; a mask must be an indexed or 8-bit grey PNG of class ids.")
     raise UserError(f"{path} cannot be read as a mask: {reason}.")

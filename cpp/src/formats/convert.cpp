@@ -38,7 +38,8 @@ constexpr std::array<Format, 3> all_formats{
     {{"coco", open_coco}, {"label-studio", open_label_studio}, {"cvat", open_cvat}}};
 
 const Format& format_named(const std::string& name) {
-    const auto* found = std::find_if(all_formats.begin(), all_formats.end(), [&](auto& one) { return one.name == name; });
+    const auto* found =
+        std::find_if(all_formats.begin(), all_formats.end(), [&](auto& one) { return one.name == name; });
     if (found == all_formats.end()) {
         throw UserError("There is no format '" + name + "'; the formats are coco, label-studio, cvat.");
     }

@@ -56,8 +56,7 @@ std::string interface_for(const ClassTable& classes) {
 
 std::string percent_encoded(std::string_view text) {
     static constexpr std::string_view digits = "0123456789ABCDEF";
-    static constexpr std::string_view safe =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/";
+    static constexpr std::string_view safe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/";
     std::string result;
     for (const char character : text) {
         if (safe.find(character) != std::string_view::npos) {

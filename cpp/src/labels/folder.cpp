@@ -9,7 +9,6 @@
 #include "base/hash.hpp"
 #include "base/progress.hpp"
 #include "formats/convert.hpp"
-#include "labels/manifest.hpp"
 #include "swsss/errors.hpp"
 
 namespace swsss {

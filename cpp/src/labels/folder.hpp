@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "labels/journal.hpp"
+#include "labels/manifest.hpp"
 #include "labels/pipeline.hpp"
 #include "labels/plan.hpp"
 #include "report/report.hpp"

@@ -1,0 +1,116 @@
+"""What is read from a TIFF before libtiff sees it (TIFF 6.0, and BigTIFF): whether it is of a kind that is decoded."""
+
+import struct
+from typing import NamedTuple
+
+from swsss.data.headers import CUT_SHORT, Undecodable, check_size
+
+_WIDTH, _HEIGHT, _BITS, _PACKING, _PHOTOMETRIC = 256, 257, 258, 259, 262
+_ORIENTATION, _SAMPLES, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA, _FORMAT = 274, 277, 322, 323, 338, 339
+_IGNORED = 65000  # a private tag
+_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
+# Photometric interpretation -> (samples of a pixel, bits of a sample).
+_KINDS = {
+    0: ((1, 2), (1, 8, 16)),  # grey, 0 is white
+    1: ((1, 2), (1, 8, 16)),  # grey, 0 is black
+    2: ((3, 4), (8, 16)),  # RGB
+    3: ((1,), (1, 4, 8)),  # indexed
+    5: ((4,), (8,)),  # CMYK
+    6: ((3,), (8,)),  # YCbCr
+}
+# None, CCITT, LZW, JPEG, deflate, PackBits, deflate as it once was.
+_PACKINGS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
+_UNSIGNED, _SIGNED = 1, 2
+_LONGEST = 1 << 20  # pixels of a side that OpenCV decodes
+
+
+class Tiff(NamedTuple):
+    """A TIFF whose decoder need know nothing of alpha and orientation, and that orientation."""
+
+    data: bytes
+    orientation: int
+
+
+def plain_tiff(data: bytes) -> Tiff:
+    """Refuse what is not decoded, and hide two tags of the first picture: what its alpha means, and its orientation.
+
+    Decoders multiply alpha into the colours, and turn some pictures in part.
+
+    Args:
+        data: The whole file.
+
+    Raises:
+        Undecodable: It is cut short, damaged, too large, or of another kind.
+    """
+    try:
+        directory = _Directory(data)
+    except struct.error:
+        raise Undecodable(CUT_SHORT) from None
+    width, height = directory.value(_WIDTH, 0), directory.value(_HEIGHT, 0)
+    check_size(width, height)
+    check_size(directory.value(_TILE_WIDTH, 1), directory.value(_TILE_HEIGHT, 1))
+    samples, bits = _KINDS.get(directory.value(_PHOTOMETRIC, -1), ((), ()))
+    known = (
+        max(width, height) <= _LONGEST
+        and directory.value(_SAMPLES, 1) in samples
+        and directory.value(_BITS, 1) in bits
+        and directory.value(_PACKING, 1) in _PACKINGS
+        and directory.value(_FORMAT, _UNSIGNED) in {_UNSIGNED, _SIGNED}
+    )
+    if not known:
+        raise Undecodable
+    orientation = directory.value(_ORIENTATION, 1)
+    return Tiff(directory.without({_ORIENTATION, _EXTRA}), orientation if 1 <= orientation <= 8 else 1)
+
+
+class _Directory:
+    """The first directory of a TIFF: numbers by tag. Nothing in it is trusted."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._order = "<" if data[:2] == b"II" else ">"
+        (version,) = self._unpack("H", 2)
+        self._big = version == 43
+        (start,) = self._unpack("Q", 8) if self._big else self._unpack("I", 4)
+        (count,) = self._unpack("Q" if self._big else "H", start)
+        size, first = (20, start + 8) if self._big else (12, start + 2)
+        if first + count * size > len(data):
+            raise Undecodable(CUT_SHORT)
+        self._entries: dict[int, list[int]] = {}
+        for at in range(first, first + count * size, size):
+            self._entries.setdefault(self._unpack("H", at)[0], []).append(at)
+
+    def value(self, tag: int, default: int) -> int:
+        """The first number of a tag."""
+        if tag not in self._entries:
+            return default
+        at = self._entries[tag][0]
+        kind, count = self._unpack("HQ" if self._big else "HI", at + 2)
+        letter = _TYPES.get(kind)
+        if letter is None or count == 0:
+            raise Undecodable
+        inline, word = (8, "Q") if self._big else (4, "I")
+        at += 12 if self._big else 8
+        try:
+            if count * struct.calcsize("<" + letter) > inline:
+                (at,) = self._unpack(word, at)
+            (number,) = self._unpack(letter, at)
+        except (struct.error, OverflowError):
+            raise Undecodable(CUT_SHORT) from None
+        return int(number)
+
+    def without(self, tags: set[int]) -> bytes:
+        """The file with another tag in the place of some."""
+        places = [at for tag in tags for at in self._entries.get(tag, [])]
+        if not places:
+            return self._data
+        changed = bytearray(self._data)
+        for at in places:
+            struct.pack_into(self._order + "H", changed, at, _IGNORED)
+        return bytes(changed)
+
+    def _unpack(self, layout: str, at: int) -> tuple[int, ...]:
+        try:
+            return struct.unpack_from(self._order + layout, self._data, at)
+        except OverflowError:  # an offset beyond what can be addressed
+            raise Undecodable(CUT_SHORT) from None
