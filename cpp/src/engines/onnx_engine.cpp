@@ -9,8 +9,7 @@
 #include <map>
 #include <utility>
 
-#include "base/files.hpp"
-#include "base/hash.hpp"
+#include "engines/model_file.hpp"
 #include "engines/onnx_batch.hpp"
 #include "engines/onnx_providers.hpp"
 #include "labels/settings.hpp"
@@ -23,14 +22,6 @@ Ort::Env& environment() {
     // One for the process, as ONNX Runtime asks.
     static Ort::Env env(ORT_LOGGING_LEVEL_FATAL, "swsss");
     return env;
-}
-
-std::string read_model(const std::filesystem::path& path) {
-    try {
-        return read_file(path);
-    } catch (const FileError& error) {
-        throw UserError("The model " + path.string() + " cannot be read: " + error.reason() + ".");
-    }
 }
 
 std::string refusal(const std::filesystem::path& path, const std::string& error) {
@@ -58,15 +49,14 @@ struct Opened {
     Provider provider = Provider::cpu;
 };
 
-Opened open_session(const std::filesystem::path& path, const std::string& data, const std::string& device,
-                    int threads) {
+Opened open_session(const std::filesystem::path& path, const ModelFile& file, const std::string& device, int threads) {
     for (const Provider provider : wanted_providers(device)) {
         Ort::SessionOptions options = base_options(threads);
         if (!append_provider(options, provider)) {
             continue;
         }
         try {
-            return {Ort::Session(environment(), data.data(), data.size(), options), provider};
+            return {Ort::Session(environment(), file.path_to_open().c_str(), options), provider};
         } catch (const Ort::Exception& error) {
             if (provider == Provider::cpu) {
                 throw UserError(refusal(path, error.what()));
@@ -127,12 +117,10 @@ class OnnxEngine final : public Engine {
   public:
     OnnxEngine(const std::filesystem::path& path, const EngineOptions& options)
         : threads_(options.threads > 0 ? options.threads : cores()) {
-        const std::string data = read_model(path);
+        const ModelFile file(path);
         // The hash of a large model takes as long as a good part of its loading.
-        auto hash = std::async(std::launch::async, [&data] {
-            return sha256({reinterpret_cast<const std::uint8_t*>(data.data()), data.size()});  // NOLINT
-        });
-        opened_ = open_session(path, data, options.device, threads_);
+        auto hash = std::async(std::launch::async, [&file] { return file.sha256(); });
+        opened_ = open_session(path, file, options.device, threads_);
         info_ = parse_model_info(description_in(opened_.session, path), path.string());
         check_tensors(opened_.session, info_, path);
         batch_ = std::make_unique<OnnxBatch>(opened_.session, info_.conditioned, opened_.provider != Provider::cpu);
