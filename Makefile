@@ -56,7 +56,7 @@ types: install
 # Without `make cpp` before it, the tests of the native program are skipped.
 unit: install
 	[ ! -d $(CPP) ] || ctest --test-dir $(CPP) --output-on-failure
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 # Not in CI, for they take long: the native tests under sanitizers, and its linter.
 sanitize: cpp

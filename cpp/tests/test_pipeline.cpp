@@ -15,6 +15,12 @@ using namespace swsss;  // NOLINT(*-using-namespace): a test
 
 namespace {
 
+ModelInfo three_classes() {
+    ModelInfo info;
+    info.classes = {"background", "cat", "dog"};
+    return info;
+}
+
 /// Gives every pixel the last candidate, and its red value as confidence. Refuses images whose first pixel is 13.
 class FakeEngine final : public Engine {
   public:
@@ -50,7 +56,7 @@ class FakeEngine final : public Engine {
     std::size_t largest = 0;
 
   private:
-    ModelInfo info_{.classes = {"background", "cat", "dog"}};
+    ModelInfo info_ = three_classes();
     std::string identity_ = "fake";
     std::atomic<bool> in_use_{false};
 };
