@@ -1,5 +1,6 @@
 /// Load a model and label one image in memory: label_one model.onnx photo.jpg cat dog
 #include <algorithm>
+#include <array>
 #include <iostream>
 #include <swsss/engine.hpp>
 #include <swsss/errors.hpp>
@@ -21,7 +22,7 @@ int main(int count, char** words) try {
     }
     const swsss::StoredImage stored = swsss::read_image(words[2]);
     const swsss::Image upright = swsss::orient(stored.image, stored.orientation);
-    const swsss::Image* const batch[] = {&upright};
+    const std::array<const swsss::Image*, 1> batch{&upright};
     const auto labels = engine->label(batch, {&allowed, 1});
     for (const auto id : allowed) {
         const auto& mask = labels.front().mask.values;

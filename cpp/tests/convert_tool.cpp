@@ -83,7 +83,7 @@ int convert(const fs::path& labels, const fs::path& classes, const std::vector<s
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape): a test tool
     CLI::App app("convert a labels folder");
     fs::path labels;
     fs::path classes;

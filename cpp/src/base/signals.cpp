@@ -5,10 +5,10 @@
 namespace swsss {
 namespace {
 
-std::atomic<bool> stop{false};
+std::atomic<bool> stop{false};  // NOLINT(*-non-const-global-variables): all that a handler may write to
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may take no lock");
 
-extern "C" void remember(int) { stop.store(true); }
+extern "C" void remember(int /*signal*/) { stop.store(true); }
 
 struct sigaction once() {
     struct sigaction action {};

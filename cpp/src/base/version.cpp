@@ -34,8 +34,10 @@ std::string webp_version() {
            std::to_string(number & 0xFFU);
 }
 
+// NOLINTBEGIN(*-macro-usage): versions are given as macros of numbers
 #define SWSSS_TEXT_OF(value) #value
 #define SWSSS_TEXT(value) SWSSS_TEXT_OF(value)
+// NOLINTEND(*-macro-usage)
 
 }  // namespace
 

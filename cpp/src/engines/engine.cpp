@@ -1,5 +1,7 @@
 #include "swsss/engine.hpp"
 
+#include <array>
+
 #include "base/hash.hpp"
 #include "engines/base64.hpp"
 #include "engines/onnx_engine.hpp"
@@ -29,7 +31,7 @@ bool self_test(Engine& engine) {
         return true;
     }
     const Image image = decode_image(decode_base64(golden->image), "the golden image").image;
-    const Image* const images[] = {&image};  // NOLINT(*-avoid-c-arrays)
+    const std::array<const Image*, 1> images{&image};
     const auto labels = engine.label(images, {&golden->candidates, 1});
     return sha256(labels.front().mask.values) == golden->mask;
 }

@@ -81,14 +81,14 @@ class Coco : public Sink {
         const std::string counts = compress_counts(lengths_of(runs, size));
         std::string text = "{\"id\":" + std::to_string(annotations_.count() + 1);
         text += ",\"image_id\":" + std::to_string(image) + ",\"category_id\":" + std::to_string(id);
-        text += ",\"segmentation\":{\"size\":[" + std::to_string(row.height) + "," + std::to_string(row.width);
-        text += "],\"counts\":" + json_string(counts) + "},\"area\":" + std::to_string(area) + ",\"bbox\":";
+        text += R"(,"segmentation":{"size":[)" + std::to_string(row.height) + "," + std::to_string(row.width);
+        text += R"(],"counts":)" + json_string(counts) + "},\"area\":" + std::to_string(area) + ",\"bbox\":";
         char before = '[';
         for (const std::int64_t number : box_of(runs, row.height)) {
             text += before + std::to_string(number);
             before = ',';
         }
-        text += "],\"iscrowd\":0";
+        text += R"(],"iscrowd":0)";
         // A class somebody painted into the mask afterwards has no confidence.
         if (const auto found = row.confidence.find(id); found != row.confidence.end()) {
             text += ",\"score\":" + float_repr(found->second);

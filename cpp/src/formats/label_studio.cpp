@@ -1,6 +1,7 @@
 #include "formats/label_studio.hpp"
 
 #include <string_view>
+#include <utility>
 
 #include "base/files.hpp"
 #include "base/hash.hpp"
@@ -79,12 +80,12 @@ std::string id_of(const std::string& image, const std::string& name) {
 /// A task with one prediction an image, a brush region a class.
 class LabelStudio : public Sink {
   public:
-    LabelStudio(const fs::path& folder, const ClassTable& classes, std::string prefix)
+    LabelStudio(const fs::path& folder, ClassTable classes, std::string prefix)
         : tasks_path_(folder / "label-studio.json"),
           interface_path_(folder / "label-studio.xml"),
           file_(tasks_path_),
           tasks_([this](std::string_view text) { file_.write(text); }),
-          classes_(classes),
+          classes_(std::move(classes)),
           prefix_(std::move(prefix)) {
         file_.write("[");
     }
@@ -93,7 +94,7 @@ class LabelStudio : public Sink {
 
     /// Add an image; one without foreground gets a prediction without regions.
     void add(const Labelled& row, const Plane& mask) override {
-        std::string task = "{\"data\":{\"image\":" + json_string(image_address(prefix_, row.image)) + "},";
+        std::string task = R"({"data":{"image":)" + json_string(image_address(prefix_, row.image)) + "},";
         task += R"("predictions":[{"model_version":"swsss","score":)" + float_repr(row.mean_confidence);
         task += ",\"result\":[";
         for (const auto& [id, runs] : foreground_runs(mask.values)) {
