@@ -128,6 +128,8 @@ def _only(path: Path, images: Sequence[str], wanted: frozenset[str]) -> list[str
         image = known.find(line)
         if image is not None:
             found.add(image)
+        elif "\0" in line:
+            problems.add(number, "the line holds a NUL byte; save the file as UTF-8.")
         elif line.strip():
             problems.add(number, known.why_not(line))
     problems.raise_any()

@@ -6,14 +6,15 @@ import json
 import os
 import struct
 import subprocess
-import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
+import odd_images as odd
 import pytest
 import test_damaged_images
 import test_images
+import test_odd_images
 from native import tool
 from PIL import Image
 
@@ -51,57 +52,42 @@ def jpegs():
     for seed in range(3):
         inks = np.random.default_rng(seed).integers(0, 256, (40, 40, 4), np.uint8)
         yield f"inks {seed}.jpg", encoded(Image.fromarray(inks, "CMYK"), "JPEG", quality=100)
+    whole = encoded(noisy(33, 20), "JPEG")
+    for name, marker in {"without Huffman tables": 0xC4, "without quantization": 0xDB}.items():
+        yield f"{name}.jpg", without_segments(whole, marker)
+    frame = whole.index(b"\xff\xc0") + 1
+    for code in (0xC1, 0xC2, 0xC3, 0xC5, 0xC9):
+        yield f"frame {code}.jpg", whole[:frame] + bytes([code]) + whole[frame + 1 :]
     yield "grey.jpg", encoded(noisy(33, 20).convert("L"), "JPEG")
+
+
+def without_segments(data, marker):
+    """A JPEG that lacks all segments of a kind before its pixels."""
+    kept, at = data[:2], 2
+    while data[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
+        kept += data[at:end] if data[at + 1] != marker else b""
+        at = end
+    return kept + data[at:]
 
 
 def pngs():
     """Depths, palettes, interlace."""
     grey = noisy(13, 17).convert("L")
+    values = np.asarray(grey)
     for bits in (1, 2, 4):
-        few = grey.quantize(1 << bits)
-        yield f"indexed {bits}.png", encoded(few, "PNG", bits=bits)
-        rows = np.packbits(np.unpackbits(np.asarray(grey)[:, :, None], axis=2)[:, :, :bits].reshape(13, -1), axis=1)
-        yield f"grey {bits}.png", raw_png(17, 13, bits, 0, rows)
-    yield "interlaced.png", interlaced(np.asarray(noisy(13, 17)))
-    yield "short palette.png", raw_png(4, 1, 8, 3, np.array([[0, 1, 2, 200]], np.uint8), palette=bytes(range(6)))
-
-
-def raw_png(width, height, bits, colour, rows, palette=b"", interlace=0):
-    body = rows if isinstance(rows, bytes) else b"".join(b"\0" + row.tobytes() for row in rows)
-    chunks = [(b"IHDR", struct.pack(">2I5B", width, height, bits, colour, 0, 0, interlace))]
-    chunks += [(b"PLTE", palette)] if palette else []
-    chunks += [(b"IDAT", zlib.compress(body)), (b"IEND", b"")]
-    packed = (struct.pack(">I", len(data)) + kind + data + crc(kind + data) for kind, data in chunks)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
-
-
-def crc(data):
-    return struct.pack(">I", zlib.crc32(data))
-
-
-def interlaced(pixels):
-    """Adam7 (PNG specification, 8.2)."""
-    body = b""
-    for y, x, down, across in (
-        (0, 0, 8, 8),
-        (0, 4, 8, 8),
-        (4, 0, 8, 4),
-        (0, 2, 4, 4),
-        (2, 0, 4, 2),
-        (0, 1, 2, 2),
-        (1, 0, 2, 1),
-    ):
-        part = pixels[y::down, x::across]
-        body += b"".join(b"\0" + row.tobytes() for row in part) if part.size else b""
-    return raw_png(pixels.shape[1], pixels.shape[0], 8, 2, body, interlace=1)
-
-
-def bmp(width, height, bits, packing, pixels, palette=b"", masks=b"", used=0):
-    """BITMAPINFOHEADER, palette or masks, pixels."""
-    start = 54 + len(palette) + len(masks)
-    head = struct.pack("<2sI2HI", b"BM", start + len(pixels), 0, 0, start)
-    info = struct.pack("<I2i2H6I", 40, width, height, 1, bits, packing, len(pixels), 0, 0, used, 0)
-    return head + info + masks + palette + pixels
+        yield f"indexed {bits}.png", encoded(grey.quantize(1 << bits), "PNG", bits=bits)
+        rows = np.packbits(np.unpackbits(values[..., None], axis=2)[..., :bits].reshape(13, -1), axis=1)
+        yield f"grey {bits}.png", odd.png(odd.png_header(17, 13, bits, 0), odd.png_pixels(rows), odd.PNG_END)
+    yield "interlaced.png", odd.interlaced_png(np.asarray(noisy(13, 17)))
+    for colours in (1, 2, 256):
+        palette = odd.png_chunk(b"PLTE", bytes(range(3)) * colours)
+        rows = odd.png_pixels(values)
+        yield f"{colours} colours.png", odd.png(odd.png_header(17, 13, 8, 3), palette, rows, odd.PNG_END)
+    wide = np.random.default_rng(0).integers(0, 256, (5, 48), np.uint8)
+    for colour_type, width in {0: 24, 2: 8, 4: 12, 6: 6}.items():
+        header = odd.png_header(width, 5, 16, colour_type)
+        yield f"16 bits {colour_type}.png", odd.png(header, odd.png_pixels(wide), odd.PNG_END)
 
 
 def bmps():
@@ -111,29 +97,33 @@ def bmps():
     pixels = noise.integers(0, 256, 4096, np.uint8).tobytes()
     for bits in (1, 4, 8):
         for height in (7, -7):
-            yield f"{bits} bits {height}.bmp", bmp(13, height, bits, 0, pixels, colours[: 1 << bits].tobytes())
-    yield "few colours.bmp", bmp(8, 2, 8, 0, bytes([0, 1, 2, 1, 0, 2, 2, 1] * 2), colours[:3].tobytes(), used=3)
+            yield f"{bits} bits {height}.bmp", odd.bmp(13, height, bits, 0, pixels, colours[: 1 << bits].tobytes())
+        yield f"core {bits}.bmp", odd.core_bmp(13, 7, bits, pixels, colours[: 1 << bits, :3].tobytes())
+    yield "few colours.bmp", odd.bmp(8, 2, 8, 0, bytes([0, 1, 2, 1, 0, 2, 2, 1] * 2), colours[:3].tobytes())
     for bits in (16, 24, 32):
-        yield f"{bits} bits.bmp", bmp(13, 7, bits, 0, pixels)
-    for name, masks in {"565": (0xF800, 0x7E0, 0x1F), "555": (0x7C00, 0x3E0, 0x1F)}.items():
-        yield f"{name}.bmp", bmp(13, 7, 16, 3, pixels, masks=struct.pack("<3I", *masks))
-    for name, masks in {"bgrx": (0xFF0000, 0xFF00, 0xFF), "rgbx": (0xFF, 0xFF00, 0xFF0000)}.items():
-        yield f"{name}.bmp", bmp(13, 7, 32, 3, pixels, masks=struct.pack("<3I", *masks))
+        yield f"{bits} bits.bmp", odd.bmp(13, 7, bits, 0, pixels)
+    for name, (bits, masks) in test_odd_images.MASKS.items():
+        for size in (40, 52, 56, 108, 124):
+            packed = struct.pack("<3I", *masks)
+            yield f"{name} {size}.bmp", odd.bmp(13, 7, bits, 3, pixels, masks=packed, size=size)
     palette = colours.tobytes()
-    runs = bytes([5, 1, 0, 3, 7, 8, 9, 0, 0, 0, 8, 3, 0, 0, 0, 2, 2, 1, 3, 4, 0, 0, 8, 200, 0, 1])
-    yield "runs 8.bmp", bmp(8, 5, 8, 1, runs, palette)
-    yield "runs 8 cut.bmp", bmp(8, 5, 8, 1, runs[:-9], palette)
-    runs = bytes([5, 0x12, 0, 3, 0x78, 0x90, 0, 0, 8, 0x34, 0, 0, 0, 2, 2, 1, 3, 0x45, 0, 0, 8, 0x67, 0, 1, *bytes(20)])
-    yield "runs 4.bmp", bmp(8, 5, 4, 2, runs, palette[:64])
-    yield "run too long.bmp", bmp(8, 5, 8, 1, bytes([9, 1, 0, 1]), palette)
-    core = struct.pack("<2sI2HIIHHHH", b"BM", 0, 0, 0, 26 + 6, 12, 13, 7, 1, 1) + colours[:2, :3].tobytes() + pixels
-    yield "os2.bmp", core
-    for size in (52, 56, 108, 124):
-        info = struct.pack("<I2i2H6I", size, 13, 7, 1, 32, 3, 0, 0, 0, 0, 0) + struct.pack(
-            "<4I", 0xFF0000, 0xFF00, 0xFF, 0
-        )
-        data = info.ljust(size, b"\0")[:size]
-        yield f"header {size}.bmp", struct.pack("<2sI2HI", b"BM", 0, 0, 0, 14 + size) + data + pixels
+    for name, bits, runs in (("8", 8, test_odd_images.RUNS_8), ("4", 4, test_odd_images.RUNS_4)):
+        for end in (len(runs), -2, -9):
+            data = bytes(runs[:end])
+            yield f"runs {name} {end}.bmp", odd.bmp(5, 4, bits, 3 - bits // 4 + 1, data, palette[: 4 << bits])
+
+
+def refused():
+    """What Python's tests refuse."""
+    for test in (
+        test_odd_images.test_bmp__refused,
+        test_odd_images.test_gif__refused,
+        test_odd_images.test_tiff__refused,
+    ):
+        for number, (data, _) in enumerate(test.pytestmark[0].args[1]):
+            yield f"{test.__name__} {number}", data
+    for number, (chunks, _) in enumerate(test_odd_images.test_png__refused.pytestmark[0].args[1]):
+        yield f"png {number}", odd.png(*chunks)
 
 
 def tiffs():
@@ -151,6 +141,13 @@ def tiffs():
     yield "grey alpha.tif", encoded(Image.fromarray(test_images.RGBA[..., :2], "LA"), "TIFF")
     yield "multiplied.tif", multiplied()
     yield "many strips.tif", encoded(noisy(300, 200), "TIFF", compression="tiff_lzw", tiffinfo={278: 7})
+    for tile in (None, (16, 32)):
+        for order in "<>":
+            for orientation in (1, 2, 7):
+                data = odd.tiff(test_images.RGBA, order, orientation == 2, tile, t274=orientation)
+                yield f"{order} {orientation} {tile}.tif", data
+    for rows in (0, 12, 13, 14, (1 << 31) - 1, (1 << 32) - 1):
+        yield f"{rows} rows.tif", odd.tiff(test_images.RGB, t278=rows)
     yield "float.tif", cv2.imencode(".tif", np.ones((4, 5), np.float32))[1].tobytes()
     yield "grey 32.tif", encoded(Image.fromarray(np.arange(20, dtype=np.int32).reshape(4, 5)), "TIFF")
 
@@ -169,10 +166,18 @@ def gifs():
     yield "plain.gif", encoded(indexed, "GIF")
     yield "interlaced.gif", encoded(indexed, "GIF", interlace=1)
     yield "flat.gif", encoded(indexed, "GIF", interlace=0)
-    data = bytearray(encoded(indexed, "GIF", interlace=0))
-    data[6:10] = struct.pack("<2H", 50, 40)
-    yield "part of the screen.gif", bytes(data)
     yield "transparent.gif", encoded(indexed, "GIF", transparency=7)
+    yield "noise.gif", encoded(Image.effect_noise((200, 150), 90), "GIF")
+    indices, colours = test_images.GREY, test_images.COLOURS
+    for name, options in {
+        "palette": {"palette": colours.tobytes()},
+        "own palette": {"own": colours[:32].tobytes()},
+        "no palette": {},
+        "interlaced": {"interlace": True},
+        "transparent": {"palette": colours.tobytes(), "before": odd.transparent_gif(9)},
+    }.items():
+        for screen in ((9, 9), (17, 13), (40, 30)):
+            yield f"{name} {screen[0]}.gif", odd.gif(screen, (3, 2), indices, **options)
 
 
 def webps():
@@ -206,21 +211,27 @@ def damages():
     yield "text", b"<html>404</html>"
 
 
-def flipped():
+def changed():
     """Bytes changed at random, before the pixels and in them."""
     chance = np.random.default_rng(3)
-    for kind in ("png", "bmp", "lzw tiff", "lossless webp", "jpeg"):
-        data = test_damaged_images.KINDS[kind]
-        for number in range(40):
-            changed = bytearray(data)
-            at = int(chance.integers(0, 200 if number % 2 else len(data)))
-            changed[at] = int(chance.integers(0, 256))
-            yield f"{kind} {number}", bytes(changed)
+    kinds = [
+        data for make in (pngs, bmps, tiffs, gifs, webps, turned) for name, data in make() if "deflate" not in name
+    ]
+    for number in range(1500):
+        data = bytearray(kinds[int(chance.integers(len(kinds)))])
+        for _ in range(int(chance.integers(1, 4))):
+            at = int(chance.integers(0, min(len(data), 120) if chance.integers(2) else len(data)))
+            data[at] = chance.choice(
+                [0, 1, 127, 255, int(chance.integers(256)), data[at] ^ 1 << int(chance.integers(8))]
+            )
+        # Where the pixels of a JPEG are damaged, versions of libjpeg-turbo differ.
+        if data[:2] != b"\xff\xd8":
+            yield str(number), bytes(data)
 
 
 SETS = {
     "special": lambda: ((name, data) for name, (data, _) in test_images.SPECIAL.items()),
-    **{each.__name__: each for each in (jpegs, pngs, bmps, tiffs, gifs, webps, turned, damages, flipped)},
+    **{each.__name__: each for each in (jpegs, pngs, bmps, tiffs, gifs, webps, turned, refused, damages, changed)},
 }
 
 

@@ -1,7 +1,9 @@
 """The plan of the native program against that of `swsss.serve.plan`: equal, or refused with the same words."""
 
 import json
+import os
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,16 @@ BYTES = [
     "image,labels\na.jpg,cat\n".encode("utf-16-le"),
     "image,labels\na.jpg,zzz\nü.jpg,cat\n".encode("latin-1"),
     b"image,labels\r\na.jpg,cat\r\nb.png,\xed\xa0\x80\r\n",
+    # Longer than any block that is read at a time.
+    b"image,labels\n" + 30_000 * b"a.jpg,cat\r\nsub/c,\xc3\xbc;dog\n" + b"b,zebra\n",
+    b"image,labels\r" + 30_000 * b"a.jpg,cat\r" + b"b.png,dog\r",
+    b"image,labels\n" + 30_000 * b"a.jpg,cat\n\xc3\xbc.jpg,x\n" + b"b.png,d\xf6g\n",
+    b"no,header\n" + 30_000 * b"a.jpg,cat\n" + b"b.png,d\xf6g\n",
+    b"no,header\n" + 30_000 * b"a.jpg,cat\n" + b"b.png,d\xc3",
+    b'image,labels\na.jpg,cat\nb.png,"cat\n' + 30_000 * b"a.jpg,dog\n",
+    b'image,labels\na.jpg,"' + 131_072 * b"\xc3\xbc" + b'"\nb.png,"' + 131_073 * b"\xc3\xbc" + b'"\n',
+    b"image,labels\na.jpg,cat\n" + 140_000 * b" " + b"b.png,cat\n",
+    b"image,labels\na.jpg,cat\n" + 140_000 * b" " + b"b.png,dog\n",
 ]
 
 
@@ -197,10 +209,99 @@ def test_make_plan__selections(folder):
     assert "None of the images" in both(folder, labels=tags)["error"]
 
 
+def told(plan):
+    """With what is not UTF-8 as JSON has it."""
+    if "error" in plan:
+        text = plan["error"].encode(errors="surrogateescape").decode(errors="replace")
+        return {"error": re.sub("\ufffd+", "\ufffd", text)}
+    return plan
+
+
+def test_make_plan__random_lists_as_python(folder):
+    """Lists made of what is hard to find, in random order."""
+    chance = random.Random(11)
+    pieces = [
+        b"a",
+        b"b.png",
+        b"sub",
+        b"e.jpg",
+        b"d.v2",
+        b"q",
+        b"/",
+        b"/",
+        b"\\",
+        b".",
+        b"..",
+        b" ",
+        b"\t",
+        b'"',
+        b"C:",
+        b"A",
+    ]
+    pieces += [
+        b"\n",
+        b"\n",
+        b"\r",
+        b"\r\n",
+        "ü".encode(),
+        "猫/🐈".encode(),
+        b"\xff",
+        b"\xc2\xa0",
+        b"\x85",
+        b"\0",
+        b"\xef\xbb\xbf",
+    ]
+    good = [b"a", b"b.png\r", b" sub/c ", b"sub\\d.v2.jpg", b"./e.png", b"", "ü".encode(), b"sub/../a.jpg"]
+    agreed = 0
+    for _ in range(150):
+        wrong = b"".join(chance.choices(pieces, k=chance.randrange(1, 7)))
+        lines = [*chance.choices(good, k=chance.randrange(5)), *([wrong] if chance.random() < 0.6 else [])]
+        (folder / "random.txt").write_bytes(b"\n".join(lines))
+        selection = {"untagged": True, "only": folder / "random.txt"}
+        expected = by_python(folder, CLASSES, **selection)
+        assert told(by_native(folder, folder / "classes.txt", **selection)) == told(expected)
+        agreed += "names" in expected
+    assert 20 < agreed < 130, "all lists were alike"
+
+
+def test_item__times_as_python(folder):
+    """Before 1970, and beyond 64 bits of nanoseconds."""
+    times = (0, 1, -1, 999_999_999, -(10**9), -(10**9) - 1, -1_500_000_000, 10**9, 2**63 - 1, 2**63 + 5)
+    for image, time in zip(IMAGES, times, strict=True):
+        os.utime(folder / "images" / image, ns=(0, time))
+    assert len(both(folder, untagged=True)["names"]) == len(times)
+
+
+@pytest.mark.parametrize("name", ["images/sub", "images", "tags.csv", "list.txt"])
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
+def test_make_plan__not_allowed(tmp_path, name):
+    touch(tmp_path, ["a.jpg", "sub/b.jpg"])
+    (tmp_path / "classes.txt").write_text("background\ncat\n")
+    (tmp_path / "tags.csv").write_text("image,labels\na,cat\n")
+    (tmp_path / "list.txt").write_text("a\n")
+    mode = (tmp_path / name).stat().st_mode
+    (tmp_path / name).chmod(0)
+    try:
+        selection = {"labels": tmp_path / "tags.csv", "only": tmp_path / "list.txt"}
+        assert "Permission denied" in both(tmp_path, ("background", "cat"), **selection)["error"]
+    finally:
+        (tmp_path / name).chmod(mode)
+
+
 def test_make_plan__names(tmp_path):
     """Suffixes in any case, hidden files, links, shared stems, and names that are hard to write."""
     names = ["A.JPEG", "b.TiFf", "x.txt", ".hidden.jpg", "._b.jpg", "@eaDir/c.jpg", ".d/e.jpg", "same.jpg", "same.png"]
-    names += ["same.jpg.d/same.jpg", "new\nline.png", "q'\".bmp", "-dash.jpg", "a.b.c.webp", "jpg", "a.", "tab\t.png"]
+    names += [
+        "dotted.t\u0130f",
+        "same.jpg.d/same.jpg",
+        "new\nline.png",
+        "q'\".bmp",
+        "-dash.jpg",
+        "a.b.c.webp",
+        "jpg",
+        "a.",
+        "tab\t.png",
+    ]
     touch(tmp_path, names)
     (tmp_path / "classes.txt").write_text("background\ncat\n")
     images = tmp_path / "images"

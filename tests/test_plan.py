@@ -139,6 +139,15 @@ def test_make_plan__every_line_of_a_list(photos):
     ]
 
 
+def test_make_plan__list_in_utf16(photos):
+    (photos / "list.txt").write_bytes("a.jpg\nb.png\n".encode("utf-16"))
+    with pytest.raises(InputError) as caught:
+        plan_of(photos, untagged=True, only=photos / "list.txt")
+    assert [problem.partition("list.txt, ")[2] for problem in caught.value.problems] == [
+        "line 1 (and 2 more lines): the line holds a NUL byte; save the file as UTF-8."
+    ]
+
+
 def test_label__wrong_tags_start_nothing(tmp_path, model_file):
     """As European Excel writes them, and every line with a mistake of its own."""
     save(tmp_path / "images" / "a.png", picture(1))

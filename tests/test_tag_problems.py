@@ -146,6 +146,13 @@ def test_same_mistake_again_is_counted(tmp_path: Path, header: str) -> None:
     assert second.startswith("FILE, line 3: there is no image 'none.jpg'")
 
 
+@pytest.mark.parametrize("header", ["image,labels", "no,header", "image"])
+@pytest.mark.parametrize("wrong", [b"d\xf6g\n", b"\xc3"])
+def test_text_that_is_not_utf8_is_told_alone_and_wherever_it_stands(tmp_path: Path, header: str, wrong: bytes) -> None:
+    data = header.encode() + b"\n" + 5000 * b"none.jpg,zebra\n" + wrong
+    assert problems(tmp_path, data) == ["FILE, line 5002: the text is not UTF-8; save the file as UTF-8."]
+
+
 def test_utf16_is_told(tmp_path: Path) -> None:
     assert "UTF-8" in problems(tmp_path, "image,labels\n".encode("utf-16-le"))[0]
     assert "UTF-8" in problems(tmp_path, "image,labels\n".encode("utf-16"))[0]

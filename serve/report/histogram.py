@@ -1,67 +1,41 @@
 """The histogram of confidence, as numbers for an inline drawing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-WIDTH, HEIGHT = 800, 214
-"""Size of the drawing in SVG units."""
+from swsss.serve.report import words
+from swsss.serve.report.values import View
 
-BASE = 180
-"""Where the columns stand."""
-
-MARGIN = 20
-"""Left and right of them."""
-
-_TALLEST = 154
+# In SVG units; the drawing itself, 800 wide, and the line the columns stand on are in labels.html.
+_WIDTH, _BASE, _MARGIN, _TALLEST = 800, 180, 20, 154
 
 
-@dataclass(frozen=True)
-class Column:
-    """One bin: where its column stands and how tall it is, in SVG units, and what it counts.
+def histogram(counts: Sequence[int]) -> View:
+    """A column for each bin that holds something, of bins of equal width over 0 to 1.
 
     Args:
-        left: Left edge.
-        width: Width.
-        height: Height; at least 2 where there is anything to count.
-        low: Lower bound of the bin, in percent.
-        high: Upper bound.
-        count: Images in it.
-        share: Share (0..1) of all images.
+        counts: Images by bin, lowest first; at least one is not 0.
     """
-
-    left: float
-    width: float
-    height: float
-    low: int
-    high: int
-    count: int
-    share: float
-
-
-def columns(counts: Sequence[int]) -> list[Column]:
-    """A column for each bin of equal width over 0 to 1; none without images.
-
-    Args:
-        counts: Images by bin, lowest first.
-    """
-    total, most = sum(counts), max(counts)
-    if not total:
-        return []
-    step = (WIDTH - 2 * MARGIN) / len(counts)
-    return [
-        Column(
-            left=round(MARGIN + index * step + 2, 1),
-            width=round(step - 4, 1),
-            height=max(2.0, round(_TALLEST * count / most, 1)) if count else 0.0,
-            low=round(100 * index / len(counts)),
-            high=round(100 * (index + 1) / len(counts)),
-            count=count,
-            share=count / total,
-        )
-        for index, count in enumerate(counts)
-    ]
+    columns = [_column(counts, index) for index, count in enumerate(counts) if count]
+    ticks = [(_MARGIN + (_WIDTH - 2 * _MARGIN) * tenth / 10, f"{10 * tenth}") for tenth in range(11)]
+    return {
+        "told": "Histogram: " + "; ".join(str(column["told"]) for column in columns),
+        "columns": columns,
+        "ticks": [{"at": f"{at:.1f}", "told": told} for at, told in ticks],
+    }
 
 
-def ticks() -> list[tuple[float, str]]:
-    """Positions in SVG units below the columns, and the percentages that belong there."""
-    return [(MARGIN + (WIDTH - 2 * MARGIN) * tenth / 10, f"{10 * tenth}") for tenth in range(11)]
+def _column(counts: Sequence[int], index: int) -> View:
+    step = (_WIDTH - 2 * _MARGIN) / len(counts)
+    left = _MARGIN + index * step
+    height = max(2.0, _TALLEST * counts[index] / max(counts))
+    low, high = (round(100 * edge / len(counts)) for edge in (index, index + 1))
+    return {
+        "left": f"{left + 2:.1f}",
+        "middle": f"{left + step / 2:.1f}",
+        "width": f"{step - 4:.1f}",
+        "top": f"{_BASE - height:.1f}",
+        "above": f"{_BASE - height - 6:.1f}",
+        "height": f"{height:.1f}",
+        "share": words.percent(counts[index] / sum(counts)),
+        "told": f"{low} to {high}{words.SPACE}%: {words.many(counts[index], 'image')}",
+    }

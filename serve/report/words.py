@@ -1,6 +1,6 @@
 """Numbers and names as the report shows them."""
 
-_SPACE = "\N{NARROW NO-BREAK SPACE}"
+SPACE = "\N{NARROW NO-BREAK SPACE}"
 _LONGEST = 240
 
 
@@ -9,7 +9,7 @@ def plain(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        letter if letter.isprintable() or letter == _SPACE else letter.encode("unicode_escape").decode()
+        letter if letter.isprintable() or letter == SPACE else letter.encode("unicode_escape").decode()
         for letter in text
     )
 
@@ -22,7 +22,7 @@ def shortened(text: str) -> str:
 
 def number(value: int) -> str:
     """A whole number with its thousands apart."""
-    return f"{value:,}".replace(",", _SPACE)
+    return f"{value:,}".replace(",", SPACE)
 
 
 def in_words(value: int) -> tuple[str, str]:
@@ -36,10 +36,15 @@ def in_words(value: int) -> tuple[str, str]:
 def percent(share: float) -> str:
     """A share (0..1) in percent, without a unit; what is little but not nothing, or nearly all, stays so."""
     if 0 < share < 0.0005:
-        return f"<{_SPACE}0.1"
+        return f"<{SPACE}0.1"
     if 0.9995 <= share < 1:
-        return f">{_SPACE}99.9"
+        return f">{SPACE}99.9"
     return f"{100 * share:.1f}"
+
+
+def percentage(share: float) -> str:
+    """`percent` with its unit."""
+    return f"{percent(share)}{SPACE}%"
 
 
 def rate(value: float) -> str:
@@ -50,11 +55,11 @@ def rate(value: float) -> str:
 def duration(seconds: float) -> str:
     """Seconds in the two largest units that fit."""
     if seconds < 60:
-        return f"{seconds:.3g}{_SPACE}s"
+        return f"{seconds:.3g}{SPACE}s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes}{_SPACE}min {rest}{_SPACE}s"
-    return f"{number(minutes // 60)}{_SPACE}h {minutes % 60}{_SPACE}min"
+        return f"{minutes}{SPACE}min {rest}{SPACE}s"
+    return f"{number(minutes // 60)}{SPACE}h {minutes % 60}{SPACE}min"
 
 
 def many(value: int, one: str, several: str | None = None) -> str:

@@ -13,10 +13,42 @@ from swsss.data.headers import CUT_SHORT, Undecodable, check_size, exif_orientat
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER, _PALETTE, _PIXELS, _END, _EXIF = b"IHDR", b"PLTE", b"IDAT", b"IEND", b"eXIf"
 _CRITICAL = frozenset({_HEADER, _PALETTE, _PIXELS, _END})
+_HEADER_LAYOUT = ">2I5B"
 _INDEXED = 3
-# Bits of a sample by colour type (PNG specification, 11.2.2).
+# By colour type (PNG specification, 11.2.2): samples of a pixel, bits of a sample.
+_SAMPLES = {0: 1, 2: 3, _INDEXED: 1, 4: 2, 6: 4}
 _BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), _INDEXED: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+# Passes of interlaced pictures: first row and column, distance of rows and columns (8.2).
+_PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 _GREYS = bytes(value for grey in range(256) for value in (grey, grey, grey))
+
+
+class EssentialPng(NamedTuple):
+    """A PNG of header, palette and pixels."""
+
+    file: bytes
+    orientation: int  # EXIF orientation, 1 to 8, wherever it stands
+    header: tuple[int, ...]
+    packed: bytes  # pixels
+
+    def is_complete(self) -> bool:
+        """Whether there are pixels for all rows. It is as much work as decoding.
+
+        Raises:
+            zlib.error: The pixels are damaged.
+        """
+        width, height, bits, colour_type, _, _, interlaced = self.header
+        passes = _PASSES if interlaced else ((0, 0, 1, 1),)
+        length = 0
+        for row, column, down, across in passes:
+            rows, columns = len(range(row, height, down)), len(range(column, width, across))
+            length += rows * (1 + (columns * bits * _SAMPLES[colour_type] + 7) // 8) if columns else 0
+        return len(zlib.decompressobj().decompress(self.packed, length)) == length
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether rows are stored in another order."""
+        return bool(self.header[6])
 
 
 class Chunk(NamedTuple):
@@ -27,7 +59,7 @@ class Chunk(NamedTuple):
     sound: bool
 
 
-def essential_png(data: bytes) -> tuple[bytes, int]:
+def essential_png(data: bytes) -> EssentialPng:
     """Reduce a PNG to its header, palette and pixels.
 
     Chunks that hold no pixels matter to nobody here, so they may be damaged; the others may not. Colours that the
@@ -36,15 +68,12 @@ def essential_png(data: bytes) -> tuple[bytes, int]:
     Args:
         data: The whole file. Anything may follow its end.
 
-    Returns:
-        A PNG of the same picture, and the EXIF orientation, 1 to 8, wherever it stands.
-
     Raises:
         Undecodable: It is cut short, damaged, or too large.
     """
     chunks = _chunks(data)
-    header = next(chunks)
-    bits, colour_type = _check_header(header)
+    header = _read_header(next(chunks))
+    _, _, bits, colour_type, *_ = header
     palette, pixels, orientation = None, [], None
     for kind, body, sound in chunks:
         if kind in _CRITICAL and not sound:
@@ -55,14 +84,15 @@ def essential_png(data: bytes) -> tuple[bytes, int]:
             palette = body
         elif kind == _EXIF and orientation is None and sound:
             orientation = exif_orientation(body)
-    parts = [PNG_SIGNATURE, _packed(_HEADER, header.data)]
+    parts = [PNG_SIGNATURE, _packed(_HEADER, struct.pack(_HEADER_LAYOUT, *header))]
     if colour_type == _INDEXED:
         if not palette or len(palette) % 3 or len(palette) > 768:
             raise Undecodable
         room = 3 << bits
         parts.append(_packed(_PALETTE, palette[:room].ljust(room, b"\0")))
-    parts += [_packed(_PIXELS, b"".join(pixels)), _packed(_END, b"")]
-    return b"".join(parts), orientation or 1
+    packed = b"".join(pixels)
+    parts += [_packed(_PIXELS, packed), _packed(_END, b"")]
+    return EssentialPng(b"".join(parts), orientation or 1, header, packed)
 
 
 def _chunks(data: bytes) -> Iterator[Chunk]:
@@ -80,15 +110,15 @@ def _chunks(data: bytes) -> Iterator[Chunk]:
         at = end
 
 
-def _check_header(header: Chunk) -> tuple[int, int]:
-    """Bits of a sample, and colour type."""
-    if header.kind != _HEADER or not header.sound or len(header.data) != 13:
+def _read_header(chunk: Chunk) -> tuple[int, ...]:
+    if chunk.kind != _HEADER or not chunk.sound or len(chunk.data) != 13:
         raise Undecodable
-    width, height, bits, colour_type, packing, filters, interlace = struct.unpack(">2I5B", header.data)
+    header = struct.unpack(_HEADER_LAYOUT, chunk.data)
+    width, height, bits, colour_type, packing, filters, interlace = header
     if bits not in _BITS.get(colour_type, ()) or packing or filters or interlace > 1:
         raise Undecodable
     check_size(width, height)
-    return bits, colour_type
+    return header
 
 
 def _packed(kind: bytes, body: bytes) -> bytes:

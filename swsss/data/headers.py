@@ -9,7 +9,7 @@ CUT_SHORT = "it is cut short"
 DAMAGED = "it is damaged, or of a kind that cannot be decoded"
 
 _ORIENTATION, _LONG = 0x0112, 4
-_START_OF_SCAN, _EXIF = 0xDA, 0xE1
+_START_OF_SCAN, _EXIF, _LOSSLESS = 0xDA, 0xE1, 0xC3
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15; three of these codes mean something else
 _BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})  # no length follows
 _SHORTEST = 10  # bytes of a start of scan and the end behind it
@@ -53,7 +53,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
         data: The whole file. Anything may follow its end.
 
     Raises:
-        Undecodable: It is cut short or no JPEG.
+        Undecodable: It is cut short, no JPEG, or a lossless one.
     """
     width = height = 0
     orientation = None
@@ -64,12 +64,34 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
             if data.rfind(_END, at) < 0:
                 break
             return JpegHeader(width, height, orientation or 1)
+        if marker == _LOSSLESS:  # only the newest libjpeg-turbo decodes them
+            raise Undecodable
         if marker in _FRAMES:
             height, width = struct.unpack_from(">2H", data, at + 5)
         elif marker == _EXIF and orientation is None and data.startswith(b"Exif\0\0", at + 4):
             orientation = exif_orientation(data[at + 4 : at + 2 + length])
         at += 1 if marker == 0xFF else 2 if marker in _BARE else 2 + length
     raise Undecodable(CUT_SHORT)
+
+
+def check_webp_size(data: bytes) -> None:
+    """Refuse a WebP that says it is too large, before anything of that size is made.
+
+    Args:
+        data: The whole file. Nothing in it is trusted.
+
+    Raises:
+        Undecodable: It is too large.
+    """
+    kind = data[12:16]
+    if kind == b"VP8X" and len(data) >= 30:
+        check_size(1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little"))
+    elif kind == b"VP8 " and len(data) >= 30:
+        width, height = struct.unpack_from("<2H", data, 26)
+        check_size(width & 0x3FFF, height & 0x3FFF)
+    elif kind == b"VP8L" and len(data) >= 25:
+        (bits,) = struct.unpack_from("<I", data, 21)
+        check_size(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
 
 
 def exif_orientation(block: bytes) -> int:

@@ -17,8 +17,16 @@ import numpy.typing as npt
 from PIL import Image
 
 from swsss.data.bmp import decode_bmp
-from swsss.data.essentials import PNG_SIGNATURE, essential_gif, essential_png
-from swsss.data.headers import DAMAGED, MAX_PIXELS, Undecodable, check_size, exif_orientation, read_jpeg_header
+from swsss.data.essentials import PNG_SIGNATURE, EssentialPng, essential_gif, essential_png
+from swsss.data.headers import (
+    DAMAGED,
+    MAX_PIXELS,
+    Undecodable,
+    check_size,
+    check_webp_size,
+    exif_orientation,
+    read_jpeg_header,
+)
 from swsss.data.tiff import plain_tiff
 from swsss.errors import UserError
 
@@ -144,17 +152,25 @@ def _decode_jpeg(data: bytes) -> tuple[Pixels, int]:
 
 
 def _decode_png(data: bytes) -> tuple[Pixels, int]:
-    essential, orientation = essential_png(data)
-    return _by_pillow(essential, "PNG"), orientation
+    essential = essential_png(data)
+    with _open_png(essential) as image:
+        return _rgb(image), essential.orientation
+
+
+def _open_png(png: EssentialPng) -> Image.Image:
+    image = Image.open(io.BytesIO(png.file), formats=["PNG"])
+    # Pillow takes rows that are not there for zeros.
+    if (png.interlaced or not np.asarray(image)[-1].any()) and not png.is_complete():
+        raise Undecodable
+    return image
 
 
 def _decode_webp(data: bytes) -> tuple[Pixels, int]:
-    try:
-        with Image.open(io.BytesIO(data), formats=["WEBP"]) as image:
-            exif = image.info.get("exif", b"")
-    except Image.DecompressionBombError:
-        check_size(MAX_PIXELS, 2)
-    return _by_opencv(data), exif_orientation(exif)
+    check_webp_size(data)
+    with Image.open(io.BytesIO(data), formats=["WEBP"]) as image:
+        exif = image.info.get("exif", b"")
+    # OpenCV wants at least 32 bytes; what stands behind the end is nobody's business.
+    return _by_opencv(data.ljust(32, b"\0")), exif_orientation(exif)
 
 
 def _decode_bmp(data: bytes) -> tuple[Pixels, int]:
@@ -167,7 +183,8 @@ def _decode_tiff(data: bytes) -> tuple[Pixels, int]:
 
 
 def _decode_gif(data: bytes) -> tuple[Pixels, int]:
-    return _by_pillow(essential_gif(data), "GIF"), 1
+    with Image.open(io.BytesIO(essential_gif(data)), formats=["GIF"]) as image:
+        return _rgb(image), 1
 
 
 _DECODERS = {
@@ -202,12 +219,11 @@ def _by_opencv(data: bytes) -> Pixels:
     return np.asarray(pixels, np.uint8)
 
 
-def _by_pillow(data: bytes, kind: str) -> Pixels:
-    with Image.open(io.BytesIO(data), formats=[kind]) as image:
-        if image.mode.startswith("I;16"):
-            upper = (np.asarray(image) >> 8).astype(np.uint8)
-            return np.repeat(upper[..., None], 3, axis=2)
-        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+def _rgb(image: Image.Image) -> Pixels:
+    if image.mode.startswith("I;16"):
+        upper = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.repeat(upper[..., None], 3, axis=2)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def read_mask(path: Path) -> Pixels:
@@ -222,8 +238,7 @@ def read_mask(path: Path) -> Pixels:
         data = _content(path)
         if not data.startswith(PNG_SIGNATURE):
             raise Undecodable("it is no PNG" if data else "it is empty")
-        essential, _ = essential_png(data)
-        with Image.open(io.BytesIO(essential), formats=["PNG"]) as image:
+        with _open_png(essential_png(data)) as image:
             if (mode := image.mode) in _MASK_MODES:
                 return np.array(image, np.uint8)
     except Undecodable as error:

@@ -83,7 +83,11 @@ def _read(file: TextIO, classes: ClassTable, images: ImageNames, problems: RowPr
     fields = _Fields(file, ";" if ";" in first and "," not in first else ",", problems)
     header = [field.strip() for field in fields.split(first, 1)[0]]
     labels = None if problems.lines else read_header(header, classes, problems)
-    return {} if labels is None else _read_rows(fields, labels, len(header), images, problems)
+    if labels is None:
+        for _ in file:
+            pass  # text that is not UTF-8 is told wherever it stands
+        return {}
+    return _read_rows(fields, labels, len(header), images, problems)
 
 
 class _Fields:

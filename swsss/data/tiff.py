@@ -6,7 +6,7 @@ from typing import NamedTuple
 from swsss.data.headers import CUT_SHORT, Undecodable, check_size
 
 _WIDTH, _HEIGHT, _BITS, _PACKING, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_ORIENTATION, _SAMPLES, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA, _FORMAT = 274, 277, 322, 323, 338, 339
+_ORIENTATION, _SAMPLES, _ROWS, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA, _FORMAT = 274, 277, 278, 322, 323, 338, 339
 _IGNORED = 65000  # a private tag
 _TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 # Photometric interpretation -> (samples of a pixel, bits of a sample).
@@ -32,9 +32,10 @@ class Tiff(NamedTuple):
 
 
 def plain_tiff(data: bytes) -> Tiff:
-    """Refuse what is not decoded, and hide two tags of the first picture: what its alpha means, and its orientation.
+    """Refuse what is not decoded, and hide three tags of the first picture.
 
-    Decoders multiply alpha into the colours, and turn some pictures in part.
+    They say what alpha means, how to turn the picture, and how many rows a strip has where these are more than there
+    are: decoders multiply alpha into the colours, turn some pictures in part, and refuse long strips.
 
     Args:
         data: The whole file.
@@ -60,7 +61,8 @@ def plain_tiff(data: bytes) -> Tiff:
     if not known:
         raise Undecodable
     orientation = directory.value(_ORIENTATION, 1)
-    return Tiff(directory.without({_ORIENTATION, _EXTRA}), orientation if 1 <= orientation <= 8 else 1)
+    hidden = {_ORIENTATION, _EXTRA} if 1 <= directory.value(_ROWS, 1) <= height else {_ORIENTATION, _EXTRA, _ROWS}
+    return Tiff(directory.without(hidden), orientation if 1 <= orientation <= 8 else 1)
 
 
 class _Directory:

@@ -1,6 +1,5 @@
 #include "swsss/version.hpp"
 
-#include <gif_lib.h>
 #include <png.h>
 #include <sodium.h>
 #include <sqlite3.h>
@@ -48,10 +47,9 @@ std::string library_versions() {
     return "ONNX Runtime " + onnxruntime_version() + "\n" + "TensorRT " +
            (tensorrt.empty() ? "not built in" : tensorrt) + "\n" +
            "libjpeg-turbo " SWSSS_TEXT(LIBJPEG_TURBO_VERSION) "\n" + "libpng " + png_get_libpng_ver(nullptr) + "\n" +
-           "libtiff " + tiff_version() + "\n" + "libwebp " + webp_version() + "\n" +
-           "giflib " SWSSS_TEXT(GIFLIB_MAJOR) "." SWSSS_TEXT(GIFLIB_MINOR) "." SWSSS_TEXT(GIFLIB_RELEASE) "\n" +
-           "zlib " + zlibVersion() + "\n" + "SQLite " + sqlite3_libversion() + "\n" + "libsodium " +
-           sodium_version_string() + "\n" + "utf8proc " + utf8proc_version();
+           "libtiff " + tiff_version() + "\n" + "libwebp " + webp_version() + "\n" + "zlib " + zlibVersion() + "\n" +
+           "SQLite " + sqlite3_libversion() + "\n" + "libsodium " + sodium_version_string() + "\n" + "utf8proc " +
+           utf8proc_version();
 }
 
 }  // namespace swsss

@@ -7,7 +7,7 @@
 namespace swsss {
 
 std::vector<std::uint8_t> decode_base64(const std::string& text) {
-    std::vector<std::uint8_t> bytes(text.size());
+    std::vector<std::uint8_t> bytes(text.size() + 1);  // never none, as libsodium wants an address
     std::size_t size = 0;
     if (sodium_base642bin(bytes.data(), bytes.size(), text.data(), text.size(), nullptr, &size, nullptr,
                           sodium_base64_VARIANT_ORIGINAL) != 0) {

@@ -1,179 +1,113 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstdlib>
 #include <utility>
-#include <vector>
 
-#include "images/bmp_runs.hpp"
+#include "images/bmp_header.hpp"
+#include "images/bytes.hpp"
 #include "images/decoders.hpp"
 
 namespace swsss {
 namespace {
 
-enum class Packing : std::uint32_t { none = 0, runs_8 = 1, runs_4 = 2, fields = 3 };
+using Colour = std::array<std::uint8_t, 3>;
+using Palette = std::array<Colour, 256>;
+using Masks = std::array<std::uint32_t, 3>;  // red, green, blue
 
-/// What stands before the pixels.
-struct Header {
-    std::int64_t width = 0;
-    std::int64_t height = 0;  ///< Negative when the first row is the upper one.
-    int bits = 0;
-    Packing packing = Packing::none;
-    std::size_t pixels_at = 0;
-    std::size_t palette_at = 0;
-    std::size_t palette_size = 0;
-    std::size_t entry_size = 4;
-    std::array<std::uint32_t, 3> masks{};  ///< Red, green, blue.
-};
+constexpr Masks masks_of_16{0x7C00, 0x03E0, 0x001F};
+constexpr Masks masks_of_32{0xFF0000, 0x00FF00, 0x0000FF};
+constexpr std::size_t masks_at = 54;
 
-[[noreturn]] void refuse() { throw Undecodable(damaged); }
-
-std::uint32_t number(Bytes data, std::size_t at, std::size_t size) {
-    if (at > data.size() || size > data.size() - at) {
-        refuse();
-    }
-    std::uint32_t value = 0;
-    for (std::size_t index = size; index > 0; --index) {
-        value = value << 8U | data[at + index - 1];
-    }
-    return value;
-}
-
-/// The palette of a header that says how many entries it has, 0 for all there can be.
-void find_palette(Header& header, std::uint32_t count, std::size_t at) {
-    if (header.bits > 8) {
-        return;
-    }
-    if (count > 256) {
-        refuse();
-    }
-    header.palette_at = at;
-    header.palette_size = count == 0 ? std::size_t{1} << static_cast<unsigned>(header.bits) : count;
-}
-
-/// OS/2's header of 12 bytes.
-Header read_core(Bytes data) {
-    Header header;
-    header.width = number(data, 18, 2);
-    header.height = number(data, 20, 2);
-    header.bits = static_cast<int>(number(data, 24, 2));
-    header.entry_size = 3;
-    find_palette(header, 0, 26);
-    return header;
-}
-
-Header read_info(Bytes data, std::uint32_t size) {
-    Header header;
-    header.width = static_cast<std::int32_t>(number(data, 18, 4));
-    header.height = static_cast<std::int32_t>(number(data, 22, 4));
-    header.bits = static_cast<int>(number(data, 28, 2));
-    header.packing = static_cast<Packing>(number(data, 30, 4));
-    find_palette(header, number(data, 46, 4), 14 + std::size_t{size});
-    if (header.packing == Packing::fields) {
-        // Behind the 40 bytes that all such headers share, in them or after them.
-        header.masks = {number(data, 54, 4), number(data, 58, 4), number(data, 62, 4)};
-    }
-    return header;
-}
-
-constexpr std::array plain_bits{1, 4, 8, 16, 24, 32};
-
-bool is_known(const Header& header) {
-    switch (header.packing) {
-        case Packing::none:
-            return std::find(plain_bits.begin(), plain_bits.end(), header.bits) != plain_bits.end();
-        case Packing::runs_8:
-            return header.bits == 8;
-        case Packing::runs_4:
-            return header.bits == 4;
-        case Packing::fields:
-            return header.bits == 16 || header.bits == 32;
-    }
-    return false;
-}
-
-Header read_header(Bytes data) {
-    const std::uint32_t size = number(data, 14, 4);
-    Header header = size == 12 ? read_core(data) : size >= 40 ? read_info(data, size) : Header{};
-    header.pixels_at = number(data, 10, 4);
-    if (!is_known(header) || header.width <= 0 || header.height == 0) {
-        refuse();
-    }
-    return header;
-}
-
-BmpPalette read_palette(Bytes data, const Header& header) {
-    BmpPalette palette{};
-    for (std::size_t index = 0; index < header.palette_size; ++index) {
-        const std::uint32_t entry = number(data, header.palette_at + index * header.entry_size, 3);
-        palette[index] = {static_cast<std::uint8_t>(entry >> 16U), static_cast<std::uint8_t>(entry >> 8U),
-                          static_cast<std::uint8_t>(entry)};
+/// Colours that the file does not name are black.
+Palette read_palette(Bytes data, const BmpHeader& header) {
+    Palette palette{};
+    const std::size_t all = std::size_t{1} << header.bits;
+    const std::size_t count = std::min<std::size_t>(header.colours == 0 ? all : header.colours, palette.size());
+    const Bytes entries = part(data, header.palette_at, count * header.entry);
+    for (std::size_t index = 0; index < count; ++index) {
+        const Bytes entry = entries.subspan(index * header.entry, 3);
+        palette[index] = {entry[2], entry[1], entry[0]};
     }
     return palette;
 }
 
-/// A part of a pixel, stretched to 8 bits as OpenCV does it.
-std::uint8_t part(std::uint32_t pixel, std::uint32_t mask, int bits) {
-    if (mask == 0) {
-        return 0;
+Masks read_masks(Bytes data, const BmpHeader& header) {
+    if (header.packing != BmpPacking::fields) {
+        return header.bits == 16 ? masks_of_16 : masks_of_32;
     }
-    const auto shift = static_cast<unsigned>(std::countr_zero(mask));
-    const std::uint32_t most = mask >> shift;
-    const std::uint32_t value = (pixel & mask) >> shift;
-    if (bits == 16) {
-        return static_cast<std::uint8_t>(value << static_cast<unsigned>(8 - std::bit_width(most)));
+    Masks masks{};
+    for (std::size_t channel = 0; channel < masks.size(); ++channel) {
+        masks[channel] = static_cast<std::uint32_t>(little_endian(data, masks_at + 4 * channel, 4));
     }
-    return static_cast<std::uint8_t>(static_cast<float>(value) * (255.0F / static_cast<float>(most)));
+    return masks;
 }
 
-std::array<std::uint32_t, 3> masks_of(const Header& header) {
-    static constexpr std::array<std::uint32_t, 3> five{0x7C00, 0x03E0, 0x001F};
-    static constexpr std::array<std::uint32_t, 3> six{0xF800, 0x07E0, 0x001F};
-    if (header.packing != Packing::fields) {
-        return header.bits == 16 ? five : std::array<std::uint32_t, 3>{0xFF0000, 0x00FF00, 0x0000FF};
-    }
-    // The orders of channels that are in use.
-    static constexpr std::array<std::array<std::uint32_t, 3>, 2> eights{
-        {{0xFF0000, 0x00FF00, 0x0000FF}, {0xFF000000, 0xFF0000, 0x00FF00}}};
-    if (header.bits == 16 ? header.masks != five && header.masks != six
-                          : std::find(eights.begin(), eights.end(), header.masks) == eights.end()) {
-        refuse();
-    }
-    return header.masks;
+/// The bits of a mask as the upper ones of 8: of more bits the upper 8 count, fewer are filled with zeros.
+std::uint8_t channel_of(std::uint32_t pixel, std::uint32_t mask) {
+    const int shift = static_cast<int>(std::bit_width(mask)) - 8;
+    const std::uint32_t value = pixel & mask;
+    return static_cast<std::uint8_t>(shift > 0 ? value >> static_cast<unsigned>(shift)
+                                               : value << static_cast<unsigned>(-shift));
 }
 
-void read_row(Bytes row, const Header& header, const BmpPalette& palette, std::uint8_t* to) {
-    const auto masks = masks_of(header);
-    for (std::size_t column = 0; column < static_cast<std::size_t>(header.width); ++column) {
-        BmpColour colour{};
-        if (header.bits <= 8) {
-            const auto bits = static_cast<std::size_t>(header.bits);
-            const std::size_t bit = column * bits;
-            const std::size_t shift = 8 - bits - bit % 8;
-            colour = palette[row[bit / 8] >> shift & ((std::size_t{1} << bits) - 1)];
-        } else if (header.bits == 24) {
-            colour = {row[3 * column + 2], row[3 * column + 1], row[3 * column]};
-        } else {
-            const std::size_t size = static_cast<std::size_t>(header.bits) / 8;
-            const std::uint32_t pixel = number(row, column * size, size);
-            for (std::size_t channel = 0; channel < 3; ++channel) {
-                colour[channel] = part(pixel, masks[channel], header.bits);
+/// Rows of pixels, as they lie in the file.
+struct Rows {
+    Rows(Bytes data, const BmpHeader& header)
+        : stride((header.width * header.bits + 31) / 32 * 4),
+          bytes(part(data, header.pixels_at, header.height * stride)) {}
+    [[nodiscard]] Bytes operator[](std::size_t row) const { return bytes.subspan(row * stride, stride); }
+
+    std::size_t stride;
+    Bytes bytes;
+};
+
+void fill_24(const Rows& rows, const BmpHeader& header, std::uint8_t* to) {
+    for (std::size_t row = 0; row < header.height; ++row) {
+        const std::uint8_t* from = rows[row].data();
+        for (std::size_t column = 0; column < header.width; ++column, from += 3, to += 3) {
+            to[0] = from[2];
+            to[1] = from[1];
+            to[2] = from[0];
+        }
+    }
+}
+
+void fill_masked(const Rows& rows, const BmpHeader& header, const Masks& masks, std::uint8_t* to) {
+    const std::size_t size = header.bits / 8;
+    for (std::size_t row = 0; row < header.height; ++row) {
+        const std::uint8_t* from = rows[row].data();
+        for (std::size_t column = 0; column < header.width; ++column, from += size) {
+            std::uint32_t pixel = from[0] | static_cast<std::uint32_t>(from[1]) << 8U;
+            if (size == 4) {
+                pixel |= static_cast<std::uint32_t>(from[2]) << 16U | static_cast<std::uint32_t>(from[3]) << 24U;
+            }
+            for (const std::uint32_t mask : masks) {
+                *to++ = channel_of(pixel, mask);
             }
         }
-        to = std::copy(colour.begin(), colour.end(), to);
     }
 }
 
-void read_rows(Bytes data, const Header& header, const BmpPalette& palette, Image& image) {
-    const std::size_t stride =
-        (static_cast<std::size_t>(header.width) * static_cast<std::size_t>(header.bits) + 31) / 32 * 4;
-    for (std::size_t row = 0; row < static_cast<std::size_t>(image.height); ++row) {
-        const std::size_t at = header.pixels_at + row * stride;
-        if (at > data.size() || stride > data.size() - at) {
-            refuse();
+std::vector<std::uint8_t> plain_indices(Bytes data, const BmpHeader& header) {
+    const Rows rows(data, header);
+    std::vector<std::uint8_t> indices(header.width * header.height);
+    std::uint8_t* to = indices.data();
+    const unsigned most = (1U << header.bits) - 1;
+    for (std::size_t row = 0; row < header.height; ++row) {
+        const Bytes from = rows[row];
+        for (std::size_t bit = 0; bit < header.width * header.bits; bit += header.bits) {
+            const std::size_t shift = 8 - header.bits - bit % 8;
+            *to++ = static_cast<std::uint8_t>(static_cast<unsigned>(from[bit / 8]) >> shift & most);
         }
-        read_row(data.subspan(at, stride), header, palette,
-                 image.pixels.data() + 3 * row * static_cast<std::size_t>(image.width));
+    }
+    return indices;
+}
+
+void fill_indexed(Bytes data, const BmpHeader& header, std::uint8_t* to) {
+    const Palette palette = read_palette(data, header);
+    for (const std::uint8_t index :
+         header.packing == BmpPacking::none ? plain_indices(data, header) : read_bmp_runs(data, header)) {
+        to = std::copy(palette[index].begin(), palette[index].end(), to);
     }
 }
 
@@ -188,18 +122,16 @@ void turn_over(Image& image) {
 }  // namespace
 
 Image decode_bmp(Bytes data) {
-    const Header header = read_header(data);
-    Image image = make_image(header.width, std::abs(header.height));
-    const BmpPalette palette = read_palette(data, header);
-    if (header.packing == Packing::runs_8 || header.packing == Packing::runs_4) {
-        if (header.pixels_at > data.size()) {
-            refuse();
-        }
-        read_runs(data.subspan(header.pixels_at), header.bits, palette, image);
+    const BmpHeader header = read_bmp_header(data);
+    Image image = make_image(static_cast<std::int64_t>(header.width), static_cast<std::int64_t>(header.height));
+    if (header.bits <= 8) {
+        fill_indexed(data, header, image.pixels.data());
+    } else if (const Rows rows(data, header); header.bits == 24) {
+        fill_24(rows, header, image.pixels.data());
     } else {
-        read_rows(data, header, palette, image);
+        fill_masked(rows, header, read_masks(data, header), image.pixels.data());
     }
-    if (header.height > 0) {
+    if (!header.from_above) {
         turn_over(image);
     }
     return image;

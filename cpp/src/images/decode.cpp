@@ -1,13 +1,8 @@
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <string_view>
 
-#include "base/files.hpp"
-#include "base/text.hpp"
+#include "images/content.hpp"
 #include "images/decoders.hpp"
 #include "images/headers.hpp"
 #include "swsss/errors.hpp"
@@ -15,7 +10,12 @@
 namespace swsss {
 namespace {
 
-constexpr std::int64_t max_bytes = 8 * max_pixels;
+// Fuzzing is to try many files, not large ones.
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+constexpr std::int64_t most_pixels = 1 << 20;
+#else
+constexpr std::int64_t most_pixels = max_pixels;
+#endif
 
 bool begins_with(Bytes data, std::string_view text, std::size_t at = 0) {
     return data.size() >= at + text.size() &&
@@ -56,27 +56,19 @@ StoredImage decode(Bytes data) {
     throw UserError(name + " cannot be read as an image: " + reason + ".");
 }
 
-/// Why a file is not even looked into; empty when it may be.
-std::string objection(const struct stat& status) {
-    if (!S_ISREG(status.st_mode)) {
-        return S_ISDIR(status.st_mode) ? "it is a folder" : "it is a pipe or a device";
-    }
-    if (status.st_size > max_bytes) {
-        return fixed(static_cast<double>(status.st_size) / (1 << 30), 1) +
-               " GiB are more than any picture that can be decoded";
-    }
-    return "";
-}
-
 }  // namespace
 
-Image make_image(std::int64_t width, std::int64_t height) {
+void check_size(std::int64_t width, std::int64_t height) {
     if (width <= 0 || height <= 0) {
         throw Undecodable(damaged);
     }
-    if (width > max_pixels / height) {
+    if (width > most_pixels / height) {
         throw Undecodable("it has more than 178 956 970 pixels");
     }
+}
+
+Image make_image(std::int64_t width, std::int64_t height) {
+    check_size(width, height);
     Image image{static_cast<int>(height), static_cast<int>(width), {}};
     image.pixels.resize(static_cast<std::size_t>(width * height * 3));
     return image;
@@ -92,17 +84,10 @@ StoredImage decode_image(std::span<const std::uint8_t> data, const std::string& 
 
 StoredImage read_image(const std::filesystem::path& path) {
     std::string data;
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) {
-        refuse(path.string(), reason_of(errno));
-    }
-    if (const std::string reason = objection(status); !reason.empty()) {
-        refuse(path.string(), reason);
-    }
     try {
-        data = read_file(path);
-    } catch (const FileError& error) {
-        refuse(path.string(), error.reason());
+        data = picture_content(path);
+    } catch (const Undecodable& error) {
+        refuse(path.string(), error.what());
     }
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(data.data());  // NOLINT(*-reinterpret-cast)
     return decode_image({bytes, data.size()}, path.string());

@@ -20,6 +20,12 @@ class Undecodable : public std::runtime_error {
 inline constexpr const char* damaged = "it is damaged, or of a kind that cannot be decoded";
 inline constexpr const char* cut_short = "it is cut short";
 
+/// Pixels of the longest side that OpenCV, and so `swsss.data.images`, decodes in TIFF and WebP.
+inline constexpr std::int64_t longest_side = 1 << 20;
+
+/// @throws Undecodable A picture of this size has no pixels, or more than `max_pixels`.
+void check_size(std::int64_t width, std::int64_t height);
+
 /// An image with room for its pixels.
 /// @throws Undecodable It has no pixels, or more than `max_pixels`.
 [[nodiscard]] Image make_image(std::int64_t width, std::int64_t height);

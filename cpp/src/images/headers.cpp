@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint8_t start_of_scan = 0xDA;
 constexpr std::uint8_t exif_marker = 0xE1;
+constexpr std::uint8_t lossless = 0xC3;
 constexpr std::size_t shortest = 10;  // bytes of a start of scan and the end behind it
 constexpr std::array<std::uint8_t, 6> exif_name{'E', 'x', 'i', 'f', 0, 0};
 
@@ -74,6 +75,9 @@ JpegHeader read_jpeg_header(Bytes data) {
             }
             header.orientation = orientation.value_or(1);
             return header;
+        }
+        if (marker == lossless) {
+            throw Undecodable(damaged);  // only the newest libjpeg-turbo decodes them
         }
         if (is_frame(marker)) {
             header.height = static_cast<int>(big_endian_16(data, at + 5));

@@ -19,7 +19,7 @@ struct JpegHeader {
 ///
 /// Only the marker that ends a JPEG tells a whole file from one cut short: where the pixels end without it, decoders
 /// differ, and some return a picture that is grey from there on.
-/// @throws Undecodable It is cut short or no JPEG.
+/// @throws Undecodable It is cut short, no JPEG, or a lossless one.
 [[nodiscard]] JpegHeader read_jpeg_header(Bytes data);
 
 /// The orientation, 1 to 8, in an EXIF block (EXIF 2.32, tag 0x0112), with or without the leading `Exif`; 1 where it

@@ -22,15 +22,15 @@ extern "C" {
 [[noreturn]] static void leave(j_common_ptr decoder) {
     std::longjmp(reinterpret_cast<Errors*>(decoder->err)->jump, 1);  // NOLINT: libjpeg's way
 }
-static void say_nothing(j_common_ptr) {}
+static void say_nothing(j_common_ptr /*decoder*/) {}
 static void emit_nothing(j_common_ptr decoder, int level) {
     if (level < 0) {
         ++decoder->err->num_warnings;
     }
 }
-static void source_nothing(j_decompress_ptr) {}
+static void source_nothing(j_decompress_ptr /*decoder*/) {}
 /// All of the file was there from the start: asked for more, the decoder stops.
-static boolean no_more(j_decompress_ptr) { return FALSE; }
+static boolean no_more(j_decompress_ptr /*decoder*/) { return FALSE; }
 static void skip(j_decompress_ptr decoder, long count) {
     jpeg_source_mgr& source = *decoder->src;
     const std::size_t left = source.bytes_in_buffer;
@@ -109,6 +109,9 @@ bool decode_into(Decoder& decoder, Bytes data, Image& image, std::vector<JSAMPLE
 
 Image decode_jpeg(Bytes data, int width, int height) {
     Image image = make_image(width, height);
+    if (data[2] != 0xFF) {
+        throw Undecodable(damaged);  // libjpeg would look for the next marker
+    }
     std::vector<JSAMPLE> row(std::size_t{4} * static_cast<std::size_t>(width));
     Decoder decoder{};
     const bool done = decode_into(decoder, data, image, row);

@@ -62,8 +62,10 @@ struct Deflater {
 
 /// Append `rows`, compressed.
 void add_compressed(File& file, std::vector<std::uint8_t>& rows) {
-    Deflater deflater;
+    // Kept, because what zlib allocates costs as much as a small mask.
+    thread_local Deflater deflater;
     z_stream& stream = deflater.stream;
+    deflateReset(&stream);
     const std::size_t start = file.size();
     file.resize(start + deflateBound(&stream, static_cast<uLong>(rows.size())));
     stream.next_in = rows.data();

@@ -11,47 +11,58 @@
 
 namespace swsss {
 
-/// libpng's two structures on bytes in memory. What returns a bool returns false when something is wrong; after that,
-/// nothing can be read.
+inline constexpr std::array<std::uint8_t, 8> png_signature{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+
+/// A PNG reduced to its header, palette and pixels.
+struct EssentialPng {
+    std::vector<std::uint8_t> file;
+    int orientation = 1;  ///< EXIF orientation, 1 to 8, wherever it stands.
+};
+
+/// Reduce a PNG, which begins with the signature, to what its picture needs.
+///
+/// Chunks that hold no pixels matter to nobody here, so they may be damaged; the others may not. Colours that the
+/// palette does not name are black.
+/// @throws Undecodable It is cut short, damaged, or too large.
+[[nodiscard]] EssentialPng essential_png(Bytes data);
+
+/// libpng's two structures on an essential PNG in memory.
 class PngReader {
   public:
-    /// @throws std::bad_alloc
-    explicit PngReader(Bytes data);
+    /// Reads up to the pixels.
+    /// @throws Undecodable It is damaged.
+    explicit PngReader(Bytes file);
     PngReader(const PngReader&) = delete;
     PngReader& operator=(const PngReader&) = delete;
     PngReader(PngReader&&) = delete;
     PngReader& operator=(PngReader&&) = delete;
     ~PngReader();
 
-    /// Read up to the pixels. No checksum is looked at.
-    [[nodiscard]] bool read_header();
-
     [[nodiscard]] std::int64_t width() const { return png_get_image_width(png_, info_); }
     [[nodiscard]] std::int64_t height() const { return png_get_image_height(png_, info_); }
     [[nodiscard]] int depth() const { return png_get_bit_depth(png_, info_); }
     [[nodiscard]] int colour_type() const { return png_get_color_type(png_, info_); }
+    [[nodiscard]] std::array<png_color, 256> colours() const;
 
-    /// Ask for one byte a pixel, indices as they are, of an indexed or grey picture of at most 8 bits. Grey of 2 or 4
-    /// bits becomes 0 to 255, of 1 bit 0 or 1.
-    [[nodiscard]] bool ask_for_values();
+    /// What a pixel is read as.
+    enum class Kind {
+        rgb,     ///< 3 bytes: grey or coloured, not indexed; no alpha.
+        values,  ///< 1 byte: indices as they are; grey of 2 to 8 bits as 0 to 255, of 1 bit as 0 or 1.
+    };
 
     /// Read all pixels.
-    ///
     /// @param pixels Room for height · width · bytes of a pixel.
-    [[nodiscard]] bool read_pixels(std::vector<std::uint8_t>& pixels);
+    /// @throws Undecodable They are damaged.
+    void read_pixels(Kind kind, std::vector<std::uint8_t>& pixels);
 
   private:
+    [[nodiscard]] bool read_header();
+    [[nodiscard]] bool prepare(Kind kind);
     [[nodiscard]] bool read_rows(std::vector<png_bytep>& rows);
 
     Bytes left_;
     png_structp png_;
     png_infop info_;
 };
-
-/// Whether the checksums of all chunks before the pixels are right, and pixels follow.
-[[nodiscard]] bool is_sound_png(Bytes data);
-
-/// Whether its last chunk is there.
-[[nodiscard]] bool is_whole_png(Bytes data);
 
 }  // namespace swsss

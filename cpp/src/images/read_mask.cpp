@@ -1,6 +1,6 @@
 #include "images/read_mask.hpp"
 
-#include <cstring>
+#include <algorithm>
 #include <string>
 
 #include "images/content.hpp"
@@ -31,37 +31,19 @@ bool is_mask(const PngReader& png) {
            (png.colour_type() == PNG_COLOR_TYPE_GRAY && png.depth() <= 8);
 }
 
-void check_signature(Bytes data) {
-    static constexpr std::array<std::uint8_t, 8> signature{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
-    if (data.empty()) {
-        throw Undecodable("it is empty");
-    }
-    if (data.size() < signature.size() || std::memcmp(data.data(), signature.data(), signature.size()) != 0) {
-        throw Undecodable("it is no PNG");
-    }
-}
-
 Plane decode_mask(Bytes data, const std::string& name) {
-    check_signature(data);
-    PngReader png(data);
-    if (!is_sound_png(data) || !png.read_header()) {
-        throw Undecodable(damaged);
+    if (data.size() < png_signature.size() || !std::equal(png_signature.begin(), png_signature.end(), data.begin())) {
+        throw Undecodable(data.empty() ? "it is empty" : "it is no PNG");
     }
-    if (png.width() > max_pixels / png.height()) {
-        throw Undecodable("it has more than 178 956 970 pixels");
-    }
+    const EssentialPng essential = essential_png(data);
+    PngReader png(essential.file);
     if (!is_mask(png)) {
         throw UserError(name + " is a " + mode_of(png) +
                         " image; a mask must be an indexed or 8-bit grey PNG of class ids.");
     }
-    if (!is_whole_png(data)) {
-        throw Undecodable(cut_short);
-    }
     Plane mask{static_cast<int>(png.height()), static_cast<int>(png.width()), {}};
     mask.values.resize(static_cast<std::size_t>(png.width() * png.height()));
-    if (!png.ask_for_values() || !png.read_pixels(mask.values)) {
-        throw Undecodable(damaged);
-    }
+    png.read_pixels(PngReader::Kind::values, mask.values);
     return mask;
 }
 

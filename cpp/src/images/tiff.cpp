@@ -1,12 +1,12 @@
 #include <tiffio.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <memory>
 #include <vector>
 
 #include "images/decoders.hpp"
+#include "images/tiff_header.hpp"
 
 namespace swsss {
 namespace {
@@ -28,13 +28,20 @@ static tmsize_t read_tiff(thandle_t handle, void* to, tmsize_t count) {
     source->at += done;
     return static_cast<tmsize_t>(done);
 }
-static tmsize_t write_tiff(thandle_t, void*, tmsize_t) { return 0; }
+static tmsize_t write_tiff(thandle_t /*handle*/, void* /*from*/, tmsize_t /*count*/) { return 0; }
 static toff_t seek_tiff(thandle_t handle, toff_t offset, int from) {
     auto* source = static_cast<Source*>(handle);
     source->at = offset + (from == SEEK_CUR ? source->at : from == SEEK_END ? source->data.size() : 0);
     return source->at;
 }
-static int close_tiff(thandle_t) { return 0; }
+static int close_tiff(thandle_t /*handle*/) { return 0; }
+/// The file is in memory already.
+static int map_tiff(thandle_t handle, void** start, toff_t* size) {
+    const Bytes data = static_cast<Source*>(handle)->data;
+    *start = const_cast<std::uint8_t*>(data.data());  // NOLINT(*-const-cast): libtiff does not write into what it reads
+    *size = data.size();
+    return 1;
+}
 static toff_t size_tiff(thandle_t handle) { return static_cast<Source*>(handle)->data.size(); }
 }
 
@@ -51,8 +58,7 @@ Tiff open(Source& source) {
         return true;
     }();
     (void)silent;
-    // "m": no mapping of files into memory, there is none.
-    return Tiff(TIFFClientOpen("image", "rm", &source, read_tiff, write_tiff, seek_tiff, close_tiff, size_tiff, nullptr,
+    return Tiff(TIFFClientOpen("image", "r", &source, read_tiff, write_tiff, seek_tiff, close_tiff, size_tiff, map_tiff,
                                nullptr));
 }
 
@@ -62,41 +68,16 @@ std::uint32_t field(TIFF* tiff, std::uint32_t tag) {
     return value;
 }
 
-std::uint16_t short_field(TIFF* tiff, std::uint32_t tag) {
-    std::uint16_t value = 0;
-    TIFFGetFieldDefaulted(tiff, tag, &value);  // NOLINT(*-vararg)
-    return value;
-}
-
-enum class Alpha { none, apart, multiplied };
-
-Alpha alpha_of(TIFF* tiff) {
-    std::uint16_t count = 0;
-    std::uint16_t* kinds = nullptr;
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &count, &kinds);  // NOLINT(*-vararg)
-    if (count == 0 || kinds == nullptr) {
-        return Alpha::none;
-    }
-    return kinds[0] == EXTRASAMPLE_UNASSALPHA   ? Alpha::apart
-           : kinds[0] == EXTRASAMPLE_ASSOCALPHA ? Alpha::multiplied
-                                                : Alpha::none;
-}
-
-/// Keep libtiff from multiplying alpha into the colours, by telling it that this was done.
-void keep_colours(TIFF* tiff) {
-    std::array<std::uint16_t, 1> done{EXTRASAMPLE_ASSOCALPHA};
-    TIFFSetField(tiff, TIFFTAG_EXTRASAMPLES, 1, done.data());  // NOLINT(*-vararg)
-}
-
-/// Take the alpha that was multiplied into a colour out again.
-std::uint8_t divided(unsigned value, unsigned alpha) {
-    return static_cast<std::uint8_t>(alpha == 0 ? 0 : std::min(255U, 255U * value / alpha));
+/// Whether libtiff reads the header as we do.
+bool agrees(TIFF* tiff, const TiffHeader& header) {
+    std::uint16_t photometric = 0;
+    return field(tiff, TIFFTAG_IMAGEWIDTH) == header.width && field(tiff, TIFFTAG_IMAGELENGTH) == header.height &&
+           TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &photometric) != 0;  // NOLINT(*-vararg)
 }
 
 /// Pixels of libtiff's, on their way into an image.
 struct Raster {
     Image& image;
-    bool divide;
     std::vector<std::uint32_t> pixels;
 
     /// Put a block, whose rows lie upside down and are `stride` apart, where it belongs; what is beyond the image is
@@ -109,10 +90,9 @@ struct Raster {
             std::uint8_t* to = image.pixels.data() + 3 * (std::size_t{top + row} * width + left);
             for (std::uint32_t column = 0; column < std::min(stride, width - left); ++column, to += 3) {
                 const std::uint32_t pixel = from[column];
-                const unsigned alpha = divide ? TIFFGetA(pixel) : 255U;
-                to[0] = divided(TIFFGetR(pixel), alpha);
-                to[1] = divided(TIFFGetG(pixel), alpha);
-                to[2] = divided(TIFFGetB(pixel), alpha);
+                to[0] = static_cast<std::uint8_t>(TIFFGetR(pixel));
+                to[1] = static_cast<std::uint8_t>(TIFFGetG(pixel));
+                to[2] = static_cast<std::uint8_t>(TIFFGetB(pixel));
             }
         }
     }
@@ -157,26 +137,23 @@ bool read_strips(TIFF* tiff, Raster& raster) {
 }  // namespace
 
 Image decode_tiff(Bytes data) {
+    const TiffHeader header = read_tiff_header(data);
+    Image image = make_image(header.width, header.height);
+    std::vector<std::uint8_t> changed;
+    if (!header.to_be_hidden.empty()) {
+        changed = with_hidden_tags(data, header);
+        data = changed;
+    }
     Source source{data};
     const Tiff tiff = open(source);
-    if (!tiff) {
+    if (!tiff || !agrees(tiff.get(), header)) {
         throw Undecodable(damaged);
     }
-    const std::uint32_t width = field(tiff.get(), TIFFTAG_IMAGEWIDTH);
-    const std::uint32_t height = field(tiff.get(), TIFFTAG_IMAGELENGTH);
-    Image image = make_image(width, height);
-    const int orientation = short_field(tiff.get(), TIFFTAG_ORIENTATION);
-    const Alpha alpha = alpha_of(tiff.get());
-    if (alpha == Alpha::apart) {
-        keep_colours(tiff.get());
-    }
-    // Read as stored, and turned by us: libtiff mirrors, but does not transpose.
-    TIFFSetField(tiff.get(), TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);  // NOLINT(*-vararg)
-    Raster raster{image, alpha == Alpha::multiplied, {}};
+    Raster raster{image, {}};
     if (TIFFIsTiled(tiff.get()) != 0 ? !read_tiles(tiff.get(), raster) : !read_strips(tiff.get(), raster)) {
         throw Undecodable(damaged);
     }
-    return orient(std::move(image), orientation);
+    return orient(std::move(image), header.orientation);
 }
 
 }  // namespace swsss

@@ -15,13 +15,19 @@ namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 7> suffixes{".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"};
 
+/// In lower case; no character that is not ASCII has one of these letters there.
+std::string lower_ascii(std::string_view text) {
+    std::string result(text);
+    for (char& letter : result) {
+        letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+    }
+    return result;
+}
+
 bool has_image_suffix(std::string_view name) {
     const std::size_t dot = name.rfind('.');
-    if (dot == std::string_view::npos) {
-        return false;
-    }
-    const std::string suffix = lower(name.substr(dot));
-    return std::find(suffixes.begin(), suffixes.end(), suffix) != suffixes.end();
+    return dot != std::string_view::npos &&
+           std::find(suffixes.begin(), suffixes.end(), lower_ascii(name.substr(dot))) != suffixes.end();
 }
 
 bool is_image(const fs::directory_entry& entry) {
@@ -34,7 +40,9 @@ bool is_image(const fs::directory_entry& entry) {
 void list_one(const fs::path& folder, const std::string& inside, std::vector<std::string>& found,
               std::vector<std::string>& waiting) {
     std::error_code failed;
-    fs::directory_iterator entry(folder / inside, failed);
+    // Without the slash at the end, as it is told.
+    const fs::path path = inside.empty() ? folder : folder / inside.substr(0, inside.size() - 1);
+    fs::directory_iterator entry(path, failed);
     for (; !failed && entry != fs::directory_iterator(); entry.increment(failed)) {
         const std::string name = entry->path().filename().string();
         std::error_code unknown;
@@ -48,8 +56,7 @@ void list_one(const fs::path& folder, const std::string& inside, std::vector<std
         }
     }
     if (failed) {
-        throw UserError("The folder " + (folder / inside).string() + " cannot be read: " + reason_of(failed.value()) +
-                        ".");
+        throw UserError("The folder " + path.string() + " cannot be read: " + reason_of(failed.value()) + ".");
     }
 }
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -19,7 +20,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t nanoseconds = 1'000'000'000;
+/// Nanoseconds in decimal; beyond the year 2262, which file systems know, they need more than 64 bits.
+std::string nanoseconds(const timespec& time) {
+    constexpr std::int64_t in_second = 1'000'000'000;
+    const bool negative = time.tv_sec < 0;
+    const bool part_way = negative && time.tv_nsec > 0;
+    const std::int64_t seconds = negative ? -std::int64_t{time.tv_sec} - (part_way ? 1 : 0) : time.tv_sec;
+    const std::int64_t rest = part_way ? in_second - time.tv_nsec : time.tv_nsec;
+    std::string digits = std::to_string(in_second + rest).replace(0, 1, std::to_string(seconds));
+    digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size() - 1));
+    return (negative ? "-" : "") + digits;
+}
 
 /// As Python writes the tuple; it is part of the key, which both programs have to agree on.
 std::string tuple_repr(const std::optional<Tags>& tags) {
@@ -37,8 +48,7 @@ std::string key_of(const Plan& plan, const Item& item) {
     std::string state = "gone";  // decoding will say so
     struct stat status {};
     if (::stat((plan.folder / item.image).c_str(), &status) == 0) {
-        state = std::to_string(status.st_size) + " " +
-                std::to_string(std::int64_t{status.st_mtim.tv_sec} * nanoseconds + status.st_mtim.tv_nsec);
+        state = std::to_string(status.st_size) + " " + nanoseconds(status.st_mtim);
     }
     return blake2b_16(plan.recipe + "\n" + state + "\n" + tuple_repr(item.tags) + "\n" + item.mask);
 }
@@ -80,6 +90,8 @@ std::vector<bool> listed(const fs::path& path, const Plan& plan) {
         ++number;
         if (const auto image = names.find(line)) {
             chosen[*image] = plan.wanted[*image];
+        } else if (line.find('\0') != std::string_view::npos) {
+            problems.add(number, "the line holds a NUL byte; save the file as UTF-8.");
         } else if (!strip(line).empty()) {
             problems.add(number, names.why_not(line));
         }

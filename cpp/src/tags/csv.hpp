@@ -1,4 +1,4 @@
-/// CSV as Python's csv module reads it, strictly, from text whose lines end with LF, CR or CRLF.
+/// CSV as Python's csv module reads it, strictly.
 #pragma once
 
 #include <cstddef>
@@ -7,24 +7,14 @@
 #include <string_view>
 #include <vector>
 
+#include "tags/lines.hpp"
+
 namespace swsss {
 
-/// A row is not valid CSV; the message is that of Python's csv module.
+/// A row is not valid CSV; the message is that of Python's csv module, but for NUL, which that lets pass.
 class CsvError : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
-};
-
-/// Takes lines, their ends included, from a text.
-class Lines {
-  public:
-    explicit Lines(std::string_view text) : rest_(text) {}
-
-    /// The next line; empty at the end.
-    [[nodiscard]] std::string_view next();
-
-  private:
-    std::string_view rest_;
 };
 
 /// Splits rows into fields.
@@ -53,6 +43,7 @@ class CsvReader {
     State state_ = State::start_of_row;
     std::string field_;
     std::size_t characters_ = 0;  // in the field
+    bool nul_ = false;            // in the row
     std::vector<std::string> fields_;
 };
 

@@ -52,35 +52,38 @@ std::string_view stem_of(std::string_view image) {
     return dot == std::string_view::npos ? std::string_view() : image.substr(0, dot);
 }
 
-ImageNames::ImageNames(const std::vector<std::string>& images) : images_(images) {
-    exact_.reserve(images.size());
-    for (std::size_t index = 0; index < images.size(); ++index) {
-        exact_.emplace(images[index], index);
+ImageNames::ImageNames(const std::vector<std::string>& images) : images_(images) {}
+
+std::optional<std::size_t> ImageNames::find_exact(std::string_view written) {
+    if (expected_ < images_.size() && images_[expected_] == written) {
+        return expected_++;
     }
+    const auto found = exact().find(written);
+    expected_ = found ? *found + 1 : expected_;
+    return found;
 }
 
-std::optional<std::size_t> ImageNames::find_exact(std::string_view written) const {
-    const auto found = exact_.find(written);
-    return found == exact_.end() ? std::nullopt : std::optional(found->second);
+const PathIndex& ImageNames::exact() {
+    if (!exact_) {
+        exact_.emplace(images_, [](std::string_view path) { return path; });
+    }
+    return *exact_;
 }
 
-const ImageNames::Index& ImageNames::by_stem() {
+const PathIndex& ImageNames::by_stem() {
     if (!by_stem_) {
-        by_stem_.emplace();
-        by_stem_->reserve(images_.size());
-        for (std::size_t index = 0; index < images_.size(); ++index) {
-            by_stem_->emplace(stem_of(images_[index]), index);
-        }
+        by_stem_.emplace(images_, &stem_of);
     }
     return *by_stem_;
 }
 
-const std::unordered_map<std::string_view, std::vector<std::size_t>>& ImageNames::ambiguous() {
+const ImageNames::Ambiguous& ImageNames::ambiguous() {
     if (!ambiguous_) {
         ambiguous_.emplace();
-        for (std::size_t index = 0; index < images_.size(); ++index) {
+        // Most folders have none: then there is nothing to look for.
+        for (std::size_t index = 0; index < images_.size() && by_stem().size() < images_.size(); ++index) {
             const std::string_view stem = stem_of(images_[index]);
-            const std::size_t first = by_stem().at(stem);
+            const std::size_t first = by_stem().find(stem).value_or(index);
             if (first != index) {
                 auto& all = (*ambiguous_)[stem];
                 if (all.empty()) {
@@ -107,16 +110,14 @@ std::optional<std::size_t> ImageNames::find(std::string_view written) {
     if (const auto image = find_exact(written)) {
         return image;
     }
-    const std::string name = by_stem().contains(written) ? std::string(written) : tidied(written);
-    auto image = find_exact(name);
+    std::string name(written);
+    auto image = by_stem().find(name);
     if (!image) {
-        const auto stem = by_stem().find(name);
-        if (stem == by_stem().end()) {
-            return std::nullopt;
-        }
-        image = stem->second;
+        name = tidied(written);
+        image = find_exact(name);
+        image = image ? image : by_stem().find(name);
     }
-    return ambiguous().contains(name) && images_[*image] != name ? std::nullopt : image;
+    return image && ambiguous().contains(name) && images_[*image] != name ? std::nullopt : image;
 }
 
 std::string ImageNames::why_not(std::string_view written) {

@@ -8,6 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "tags/path_index.hpp"
+
 namespace swsss {
 
 /// Finds the image a row means: by path, with or without extension, with slashes or backslashes.
@@ -16,9 +18,6 @@ class ImageNames {
     /// @param images Relative paths of the images there are; must outlive this.
     explicit ImageNames(const std::vector<std::string>& images);
 
-    /// The image of exactly this path.
-    [[nodiscard]] std::optional<std::size_t> find_exact(std::string_view written) const;
-
     /// The image that is meant; none when there is none or more than one.
     [[nodiscard]] std::optional<std::size_t> find(std::string_view written);
 
@@ -26,19 +25,23 @@ class ImageNames {
     [[nodiscard]] std::string why_not(std::string_view written);
 
   private:
-    using Index = std::unordered_map<std::string_view, std::size_t>;
+    using Ambiguous = std::unordered_map<std::string_view, std::vector<std::size_t>>;
 
+    [[nodiscard]] std::optional<std::size_t> find_exact(std::string_view written);
+    /// All paths; made when rows are in another order than the images.
+    const PathIndex& exact();
     /// The first image of each path without extension; made when a row leaves one out.
-    const Index& by_stem();
+    const PathIndex& by_stem();
     /// All images of each path without extension that more than one has.
-    const std::unordered_map<std::string_view, std::vector<std::size_t>>& ambiguous();
+    const Ambiguous& ambiguous();
     /// One image by its bare file name in lower case.
     const std::unordered_map<std::string, std::size_t>& by_name();
 
     const std::vector<std::string>& images_;
-    Index exact_;
-    std::optional<Index> by_stem_;
-    std::optional<std::unordered_map<std::string_view, std::vector<std::size_t>>> ambiguous_;
+    std::size_t expected_ = 0;  // the image behind the one that was found last
+    std::optional<PathIndex> exact_;
+    std::optional<PathIndex> by_stem_;
+    std::optional<Ambiguous> ambiguous_;
     std::optional<std::unordered_map<std::string, std::size_t>> by_name_;
 };
 

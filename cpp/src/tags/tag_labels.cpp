@@ -81,24 +81,41 @@ void check_columns(const std::vector<std::string>& names, const ClassTable& clas
     }
 }
 
-std::optional<ReadLabels> wide_table(std::vector<std::string> names, const ClassTable& classes, RowProblems& problems) {
+std::optional<LabelsOfFields> wide_table(const std::vector<std::string>& names, const ClassTable& classes,
+                                         RowProblems& problems) {
     check_columns(names, classes, problems);
     if (problems.any()) {
         return std::nullopt;
     }
     std::vector<int> ids;
+    ids.reserve(names.size());
     for (const std::string& name : names) {
         ids.push_back(std::max(0, classes.find(name)));
     }
-    return [names = std::move(names), ids = std::move(ids)](std::span<const std::string> fields) {
+    return LabelsOfFields([names, ids = std::move(ids)](std::span<const std::string> fields) {
         return parse_columns(fields, names, ids);
-    };
+    });
 }
 
 }  // namespace
 
-std::optional<ReadLabels> read_header(const std::vector<std::string>& header, const ClassTable& classes,
-                                      RowProblems& problems) {
+const RowTags& LabelsOfFields::operator()(std::span<const std::string> fields) {
+    std::string key;
+    for (const std::string& field : fields) {
+        key += field;
+        key += '\0';
+    }
+    if (const auto known = known_.find(key); known != known_.end()) {
+        return known->second;
+    }
+    if (known_.size() >= kept) {
+        known_.clear();
+    }
+    return known_.emplace(std::move(key), parse_(fields)).first->second;
+}
+
+std::optional<LabelsOfFields> read_header(const std::vector<std::string>& header, const ClassTable& classes,
+                                          RowProblems& problems) {
     if (std::all_of(header.begin(), header.end(), [](const auto& name) { return name.empty(); })) {
         problems.add(1, std::string("there is no header; ") + expected + ".");
         return std::nullopt;
@@ -108,7 +125,8 @@ std::optional<ReadLabels> read_header(const std::vector<std::string>& header, co
         return std::nullopt;
     }
     if (header.size() == 2 && lower(header[1]) == "labels") {
-        return [&classes](std::span<const std::string> fields) { return parse_labels(fields[0], classes); };
+        return LabelsOfFields(
+            [&classes](std::span<const std::string> fields) { return parse_labels(fields[0], classes); });
     }
     return wide_table({header.begin() + 1, header.end()}, classes, problems);
 }

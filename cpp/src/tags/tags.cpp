@@ -1,6 +1,9 @@
 #include "tags/tags.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -10,38 +13,19 @@
 #include "swsss/errors.hpp"
 #include "tags/csv.hpp"
 #include "tags/image_names.hpp"
+#include "tags/lines.hpp"
 #include "tags/row_problems.hpp"
 #include "tags/tag_labels.hpp"
+#include "tags/text_file.hpp"
 
 namespace swsss {
 namespace {
 
-constexpr std::size_t kept_texts = 100'000;
-
-std::string read_text(const std::filesystem::path& path) {
-    try {
-        return read_file(path);
-    } catch (const FileError& error) {
-        throw UserError(path.string() + " cannot be read: " + error.reason() + ".");
-    }
-}
-
-/// @throws InputError There are bytes that are not UTF-8: what they stand for, and so all else, cannot be known.
-void expect_utf8(const std::filesystem::path& path, std::string_view text) {
-    if (is_utf8(text)) {
-        return;
-    }
-    std::size_t line = 1;
-    for (const std::string_view part : split(text, "\n")) {
-        if (!is_utf8(part)) {
-            break;
-        }
-        ++line;
-    }
-    RowProblems problems(path);
-    problems.add(line, "the text is not UTF-8; save the file as UTF-8.");
-    problems.raise_any();
-}
+/// Lets a map of strings be asked with parts of a text.
+struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+};
 
 std::string wrong_width(std::size_t found, std::size_t width) {
     const std::string count = std::to_string(found);
@@ -54,46 +38,36 @@ std::string wrong_width(std::size_t found, std::size_t width) {
 }
 
 bool is_blank(const std::vector<std::string>& row) {
-    for (const std::string& field : row) {
-        if (!strip(field).empty()) {
-            return false;
-        }
-    }
-    return true;
+    return std::all_of(row.begin(), row.end(), [](const std::string& field) { return strip(field).empty(); });
 }
 
-bool holds_nul(const std::vector<std::string>& row) {
-    for (const std::string& field : row) {
-        if (field.find('\0') != std::string::npos) {
-            return true;
-        }
-    }
-    return false;
-}
-
+/// Reads one file.
 class Reader {
   public:
-    Reader(const std::filesystem::path& path, std::string_view text, const ClassTable& classes,
-           const std::vector<std::string>& images)
+    Reader(const std::filesystem::path& path, const ClassTable& classes, const std::vector<std::string>& images)
         : classes_(classes),
           images_(images),
           names_(images),
-          lines_(text),
-          first_(lines_.next()),
-          delimiter_(first_.find(';') != std::string_view::npos && first_.find(',') == std::string_view::npos ? ';'
-                                                                                                              : ','),
-          fields_(lines_, delimiter_),
+          lines_(open_text(path)),
           problems_(path),
           table_(images.size()) {}
 
     TagTable read() {
-        const std::vector<std::string> header = read_names();
+        const std::string first(lines_.next());
+        const bool semicolons = first.find(';') != std::string::npos && first.find(',') == std::string::npos;
+        fields_.emplace(lines_, delimiter_ = semicolons ? ';' : ',');
+        std::vector<std::string> header = split_row(first, 1);
+        for (std::string& name : header) {
+            name = std::string(strip(name));
+        }
         width_ = header.size();
         labels_ = problems_.any() ? std::nullopt : read_header(header, classes_, problems_);
         if (labels_) {
             first_lines_.resize(images_.size());
             read_rows();
             tell_conflicts();
+        } else {
+            lines_.skip_rest();
         }
         problems_.raise_any();
         return std::move(table_);
@@ -106,55 +80,51 @@ class Reader {
         std::optional<std::uint32_t> tags;
     };
 
-    std::vector<std::string> read_names() {
-        std::vector<std::string> header = split_row(first_, 1);
-        for (std::string& name : header) {
-            name = std::string(strip(name));
-        }
-        return header;
-    }
-
+    /// The fields of the row that starts with `text`; none when it is not valid.
     std::vector<std::string> split_row(std::string_view text, std::size_t line) {
-        std::string wrong;
         try {
-            std::vector<std::string> row = fields_.read(text);
-            // Taken for text, a UTF-16 file would give nothing but unknown names.
-            if (!holds_nul(row)) {
-                return row;
-            }
-            wrong = "it holds a NUL byte";
+            return fields_->read(text);
         } catch (const CsvError& error) {
-            wrong = error.what();
+            const std::string wrong = std::string("this row is not valid CSV (") + error.what();
+            problems_.add(line, wrong + "); check its quotes and save the file as UTF-8.");
+            return {};
         }
-        problems_.add(line, "this row is not valid CSV (" + wrong + "); check its quotes and save the file as UTF-8.");
-        return {};
     }
 
     void read_rows() {
         std::size_t line = 1;
         for (std::string_view text = lines_.next(); !text.empty(); text = lines_.next()) {
             ++line;
-            const std::size_t end = text.find(delimiter_);
-            const std::string_view name = text.substr(0, end);
-            const std::string_view rest = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-            const bool quoted = name.find('"') != std::string_view::npos;
-            // Most rows name an image as it is spelled and say what others said before them.
-            const auto known = known_.find(rest);
-            Row row{quoted ? std::nullopt : names_.find_exact(name),
-                    known == known_.end() ? std::nullopt : std::optional(known->second)};
-            std::size_t more = 0;
-            if (!row.image || !row.tags) {
-                row = check(split_row(text, line), line);
-                more = fields_.more();
-                if (row.tags && more == 0 && !quoted && known_.size() < kept_texts) {
-                    known_.emplace(rest, *row.tags);
-                }
-            }
-            if (row.image && row.tags) {
-                take(*row.image, *row.tags, line);
-            }
-            line += more;
+            line += read_row(text, line);
         }
+    }
+
+    /// Read the row that starts with `text`.
+    /// @returns How many more lines it takes.
+    std::size_t read_row(std::string_view text, std::size_t line) {
+        const std::size_t end = std::min(text.find(delimiter_), text.size());
+        const std::string_view name = text.substr(0, end);
+        const std::string_view rest = text.substr(std::min(end + 1, text.size()));
+        const bool quoted = name.find('"') != std::string_view::npos;
+        // Most rows say what others said before them, and need not be split.
+        Row row{quoted ? std::nullopt : names_.find(name), known(rest)};
+        std::size_t more = 0;
+        if (!row.image || !row.tags) {
+            row = check(split_row(text, line), line);
+            more = fields_->more();
+            if (row.tags && more == 0 && !quoted && known_.size() < LabelsOfFields::kept) {
+                known_.emplace(rest, *row.tags);
+            }
+        }
+        if (row.image && row.tags) {
+            take(*row.image, *row.tags, line);
+        }
+        return more;
+    }
+
+    [[nodiscard]] std::optional<std::uint32_t> known(std::string_view rest) const {
+        const auto found = known_.find(rest);
+        return found == known_.end() ? std::nullopt : std::optional(found->second);
     }
 
     Row check(const std::vector<std::string>& row, std::size_t line) {
@@ -170,7 +140,7 @@ class Reader {
         if (!found.image) {
             problems_.add(line, names_.why_not(row[0]));
         }
-        const RowTags tags = (*labels_)(std::span(row).subspan(1));
+        const RowTags& tags = (*labels_)(std::span(row).subspan(1));
         for (const std::string& problem : tags.wrong) {
             problems_.add(line, problem);
         }
@@ -200,25 +170,32 @@ class Reader {
     const std::vector<std::string>& images_;
     ImageNames names_;
     Lines lines_;
-    std::string_view first_;
-    char delimiter_;
-    CsvReader fields_;
     RowProblems problems_;
     TagTable table_;
+    char delimiter_ = ',';
+    std::optional<CsvReader> fields_;
     std::size_t width_ = 0;
-    std::optional<ReadLabels> labels_;
-    std::unordered_map<std::string_view, std::uint32_t> known_;   // tags by all that stands behind the name
-    std::vector<std::size_t> first_lines_;                        // of each image that has a row
-    std::vector<std::pair<std::size_t, std::size_t>> conflicts_;  // line, image
+    std::optional<LabelsOfFields> labels_;
+    std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>> known_;  // by all behind the name
+    std::vector<std::size_t> first_lines_;                                             // of images that have a row
+    std::vector<std::pair<std::size_t, std::size_t>> conflicts_;                       // line, image
 };
 
 }  // namespace
 
 TagTable read_tags(const std::filesystem::path& path, const ClassTable& classes,
                    const std::vector<std::string>& images) {
-    const std::string text = read_text(path);
-    expect_utf8(path, text);
-    return Reader(path, remove_prefix(text, "\xEF\xBB\xBF"), classes, images).read();
+    try {
+        return Reader(path, classes, images).read();
+    } catch (const FileError& error) {
+        throw UserError(path.string() + " cannot be read: " + error.reason() + ".");
+    } catch (const NotUtf8& error) {
+        // Alone: what these bytes stand for, and so all else, cannot be known.
+        RowProblems problems(path);
+        problems.add(error.line(), "the text is not UTF-8; save the file as UTF-8.");
+        problems.raise_any();
+        throw;
+    }
 }
 
 }  // namespace swsss

@@ -20,16 +20,16 @@ class TagTable {
     TagTable() = default;
     explicit TagTable(std::size_t images) : of_image_(images, none) {}
 
-    /// The tags of an image; null when it has no row.
+    /// The tags of an image, until the next `intern`; null when it has no row.
     [[nodiscard]] const Tags* find(std::size_t image) const {
-        return image >= of_image_.size() || of_image_[image] == none ? nullptr : &sets_[of_image_[image]]->first;
+        return image >= of_image_.size() || of_image_[image] == none ? nullptr : &sets_[of_image_[image]];
     }
 
     /// The number under which these tags are kept.
     std::uint32_t intern(const Tags& tags) {
         const auto [entry, added] = known_.emplace(tags, static_cast<std::uint32_t>(sets_.size()));
         if (added) {
-            sets_.push_back(entry);
+            sets_.push_back(tags);
         }
         return entry->second;
     }
@@ -47,10 +47,8 @@ class TagTable {
   private:
     static constexpr std::uint32_t none = UINT32_MAX;
 
-    using Known = std::map<Tags, std::uint32_t>;
-
-    Known known_;
-    std::vector<Known::const_iterator> sets_;
+    std::map<Tags, std::uint32_t> known_;
+    std::vector<Tags> sets_;
     std::vector<std::uint32_t> of_image_;
 };
 
