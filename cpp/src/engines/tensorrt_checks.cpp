@@ -2,6 +2,7 @@
 
 #include <sys/utsname.h>
 
+#include <iterator>
 #include <set>
 #include <tuple>
 
@@ -81,7 +82,7 @@ std::string Gpu::compute_capability() const { return std::to_string(major) + "."
 std::string this_platform() {
     utsname names{};
     uname(&names);
-    return lower(std::string(names.sysname) + "-" + names.machine);
+    return lower(std::string(std::data(names.sysname)) + "-" + std::data(names.machine));
 }
 
 void check_machine(const std::filesystem::path& path, const EngineInfo& built, const Machine& machine) {

@@ -94,7 +94,7 @@ void TensorRTSession::require(bool done, const std::string& what) const {
     }
 }
 
-void TensorRTSession::forget() const { tensorrt_logger().clear(); }
+void TensorRTSession::forget() { tensorrt_logger().clear(); }
 
 std::string loaded_tensorrt() {
     return std::to_string(getInferLibMajorVersion()) + "." + std::to_string(getInferLibMinorVersion()) + "." +

@@ -32,7 +32,7 @@ class TensorRTSession {
     void require(bool done, const std::string& what) const;
 
     /// Let an error be that did no harm.
-    void forget() const;
+    static void forget();
 
   private:
     std::string library_;

@@ -20,14 +20,21 @@ nvinfer1::Dims dims(std::initializer_list<std::int64_t> sides) {
     return made;
 }
 
-bool equal(const nvinfer1::Dims& one, const nvinfer1::Dims& other) {
-    return one.nbDims == other.nbDims && std::equal(one.d, one.d + one.nbDims, other.d);
+std::span<const std::int64_t> sides_of(const nvinfer1::Dims& shape) {
+    return std::span(shape.d).first(static_cast<std::size_t>(std::clamp(shape.nbDims, 0, nvinfer1::Dims::MAX_DIMS)));
 }
 
-std::string say(const nvinfer1::Dims& sides) {
+bool equal(const nvinfer1::Dims& one, const nvinfer1::Dims& other) {
+    const auto sides = sides_of(one);
+    const auto others = sides_of(other);
+    return std::equal(sides.begin(), sides.end(), others.begin(), others.end());
+}
+
+std::string say(const nvinfer1::Dims& shape) {
     std::vector<std::string> parts;
-    std::transform(sides.d, sides.d + sides.nbDims, std::back_inserter(parts),
-                   [](std::int64_t side) { return std::to_string(side); });
+    for (const std::int64_t side : sides_of(shape)) {
+        parts.push_back(std::to_string(side));
+    }
     return "[" + join(parts, ", ") + "]";
 }
 

@@ -120,7 +120,7 @@ void TensorRTWorker::compute(KnownShape& known) {
 void TensorRTWorker::give_context(KnownShape& known) {
     auto context = new_context();
     if (!context) {  // no room for one more; the shared one does as well
-        session_.forget();
+        TensorRTSession::forget();
         known.capturable = false;
         return;
     }

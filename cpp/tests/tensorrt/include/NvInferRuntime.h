@@ -20,8 +20,9 @@ namespace nvinfer1 {
 using AsciiChar = char;
 
 struct Dims {
+    static constexpr std::int32_t MAX_DIMS{8};
     std::int32_t nbDims;
-    std::int64_t d[8];
+    std::int64_t d[MAX_DIMS];
 };
 
 enum class DataType : std::int32_t { kFLOAT = 0, kINT32 = 3, kUINT8 = 5, kINT64 = 8 };
