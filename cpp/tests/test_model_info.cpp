@@ -63,7 +63,8 @@ TEST_CASE("a damaged description") {
         CHECK(refusal(text) == unreadable);
     }
     const auto whole = described_model();
-    for (const auto& [name, value] : whole.items()) {
+    for (const auto& item : whole.items()) {
+        const std::string& name = item.key();
         CAPTURE(name);
         auto description = described_model();
         description.erase(name);

@@ -96,7 +96,8 @@ TEST_CASE("a damaged sidecar") {
     const std::string unsaid = "FILE does not say how the engine was built" + again;
     CHECK(parse(described_model().dump()) == unsaid);
     const auto whole = described_engine("plan");
-    for (const auto& [name, value] : whole["engine"].items()) {
+    for (const auto& item : whole["engine"].items()) {
+        const std::string& name = item.key();
         CAPTURE(name);
         CHECK(refusal_of({{name, nullptr}}) == unsaid);
         CHECK(refusal_of({{name, 3}}) == unsaid);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -85,17 +86,17 @@ class Reader {
         try {
             return fields_->read(text);
         } catch (const CsvError& error) {
-            const std::string wrong = std::string("this row is not valid CSV (") + error.what();
-            problems_.add(line, wrong + "); check its quotes and save the file as UTF-8.");
+            const std::string wrong = error.what();
+            problems_.add(line,
+                          "this row is not valid CSV (" + wrong + "); check its quotes and save the file as UTF-8.");
             return {};
         }
     }
 
     void read_rows() {
-        std::size_t line = 1;
+        std::size_t line = 2;
         for (std::string_view text = lines_.next(); !text.empty(); text = lines_.next()) {
-            ++line;
-            line += read_row(text, line);
+            line += 1 + read_row(text, line);
         }
     }
 
@@ -107,7 +108,9 @@ class Reader {
         const std::string_view rest = text.substr(std::min(end + 1, text.size()));
         const bool quoted = name.find('"') != std::string_view::npos;
         // Most rows say what others said before them, and need not be split.
-        Row row{quoted ? std::nullopt : names_.find(name), known(rest)};
+        const auto known = known_.find(rest);
+        Row row{quoted ? std::nullopt : names_.find(name),
+                known == known_.end() ? std::nullopt : std::optional(known->second)};
         std::size_t more = 0;
         if (!row.image || !row.tags) {
             row = check(split_row(text, line), line);
@@ -120,11 +123,6 @@ class Reader {
             take(*row.image, *row.tags, line);
         }
         return more;
-    }
-
-    [[nodiscard]] std::optional<std::uint32_t> known(std::string_view rest) const {
-        const auto found = known_.find(rest);
-        return found == known_.end() ? std::nullopt : std::optional(found->second);
     }
 
     Row check(const std::vector<std::string>& row, std::size_t line) {
