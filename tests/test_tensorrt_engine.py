@@ -12,11 +12,13 @@ import onnx
 import onnx.parser
 import onnxruntime
 import pytest
+import torch
 from fake_tensorrt import Strategy
 
 from swsss.errors import UserError
 from swsss.export.samples import synthetic_images
 from swsss.export.tensorrt_profiles import make_profile, parse_sizes
+from swsss.serve.engines.buffers import Buffers
 from swsss.serve.engines.tensorrt import TensorRTEngine
 from swsss.serve.models import open_engine
 
@@ -155,3 +157,15 @@ def test_rtx__no_kernel_changes_under_way(engine_file, machine):
     engine = TensorRTEngine(engine_file(library="tensorrt_rtx", version="1.7.1.116", compute_capability="8.0+"))
     engine.label(*batch(1, 40, 60, 2))
     assert [one.dynamic_shapes_kernel_specialization_strategy for one in fake.engines[0].configs] == [Strategy.NONE]
+
+
+def test_buffers__every_address_is_one_that_tensorrt_takes():
+    """Multiples of 256 bytes (NvInferRuntime.h, `setTensorAddress`), whatever the size of the batch."""
+    buffers = Buffers((3, 37, 53), 2, torch.device("cpu"))
+    assert (buffers.confidence.data_ptr() - buffers.mask.data_ptr()) % 256 == 0
+    buffers.mask.fill_(1)
+    buffers.confidence.fill_(2)
+    mask, confidence = buffers.download()
+    assert mask.shape == confidence.shape == (3, 37, 53)
+    assert (mask == 1).all()
+    assert (confidence == 2).all()

@@ -1,5 +1,6 @@
 """Memory on a GPU and its pinned mirror on the host, kept a shape, so that a steady run allocates none."""
 
+import math
 from collections import OrderedDict
 
 import torch
@@ -9,6 +10,7 @@ from swsss.data.images import Pixels
 from swsss.serve.engines import Candidates
 
 _SHAPES = 8
+_ALIGNED = 256
 
 
 class Buffers:
@@ -24,19 +26,21 @@ class Buffers:
         self.device = device
         self.image = torch.empty(*shape, 3, dtype=torch.uint8, device=device)
         self.candidates = torch.empty(shape[0], slots, dtype=torch.int64, device=device)
-        self.outputs = torch.empty(2, *shape, dtype=torch.uint8, device=device)
+        # TensorRT wants every address to be a multiple of 256 bytes, also that of the second output.
+        self.shape, self.size = shape, math.prod(shape)
+        self.outputs = torch.empty(2, -(-self.size // _ALIGNED) * _ALIGNED, dtype=torch.uint8, device=device)
         # Only pinned memory is copied while the host goes on.
         self.pinned = [_pinned(tensor) for tensor in (self.image, self.candidates, self.outputs)]
 
     @property
     def mask(self) -> Tensor:
         """uint8 [N, H, W] on the device."""
-        return self.outputs[0]
+        return self.outputs[0, : self.size].view(self.shape)
 
     @property
     def confidence(self) -> Tensor:
         """uint8 [N, H, W] on the device."""
-        return self.outputs[1]
+        return self.outputs[1, : self.size].view(self.shape)
 
     def upload(self, images: Pixels, candidates: Candidates) -> None:
         """Start copying the inputs to the device, on the current stream."""
@@ -53,7 +57,7 @@ class Buffers:
         outputs.copy_(self.outputs, non_blocking=True)
         if self.device.type == "cuda":
             torch.cuda.current_stream(self.device).synchronize()
-        mask, confidence = outputs.numpy().copy()
+        mask, confidence = outputs[:, : self.size].view(2, *self.shape).numpy().copy()
         return mask, confidence
 
 
