@@ -10,6 +10,9 @@ constexpr const char* what = "What to label";
 constexpr const char* written = "What is written";
 constexpr const char* model = "Model and machine";
 
+/// A check whose bounds the help need not repeat: they stand where the value does.
+CLI::Validator quiet(CLI::Validator check) { return check.description(""); }
+
 void add_what(CLI::App& app, Order& order) {
     app.add_option("images,--images", order.images, "The image folder.")->type_name("PATH");
     app.add_option("--labels", order.labels, "tags.csv: which classes each image contains.")
@@ -18,7 +21,7 @@ void add_what(CLI::App& app, Order& order) {
     app.add_option(
            "--untagged", order.untagged,
            "Images without a row in the tags: leave them out (skip), or label them with every class allowed (all).")
-        ->check(CLI::IsMember({"skip", "all"}))
+        ->check(quiet(CLI::IsMember({"skip", "all"})))
         ->type_name("[skip|all]")
         ->capture_default_str()
         ->group(what);
@@ -26,7 +29,7 @@ void add_what(CLI::App& app, Order& order) {
         ->type_name("LIST")
         ->group(what);
     app.add_option("--limit", order.limit, "Label at most so many images.")
-        ->check(CLI::NonNegativeNumber)
+        ->check(quiet(CLI::NonNegativeNumber))
         ->type_name("N")
         ->group(what);
     app.add_flag("--dry-run", order.dry_run, "Check model, images and tags, and write nothing.")->group(what);
@@ -39,11 +42,11 @@ void add_written(CLI::App& app, Order& order) {
     app.add_flag("--confidence", order.confidence, "Write a grey PNG with the confidence of every pixel as well.")
         ->group(written);
     app.add_option("--ignore-below", order.ignore_below, "Give pixels with a confidence below P the value 255.")
-        ->check(CLI::Range(0.0, 1.0))
+        ->check(quiet(CLI::Range(0.0, 1.0)))
         ->type_name("P")
         ->group(written);
     app.add_option("--format", order.formats, "Write this format too; may be repeated.")
-        ->check(CLI::IsMember({"coco", "label-studio", "cvat"}))
+        ->check(quiet(CLI::IsMember({"coco", "label-studio", "cvat"})))
         ->type_name("[coco|label-studio|cvat]")
         ->allow_extra_args(false)
         ->group(written);
@@ -60,20 +63,20 @@ void add_model(CLI::App& app, Options& options) {
         ->type_name("PATH")
         ->group(model);
     app.add_option("--max-side", order.max_side, "Built into a model file: swsss-export --max-side.")
-        ->check(CLI::Range(32, 1 << 24))
+        ->check(quiet(CLI::Range(32, 1 << 24)))
         ->type_name("N")
         ->group(model);
     app.add_option("--device", order.device)
-        ->check(CLI::IsMember({"auto", "cpu", "cuda", "tensorrt"}))
+        ->check(quiet(CLI::IsMember({"auto", "cpu", "cuda", "tensorrt"})))
         ->type_name("[auto|cpu|cuda|tensorrt]")
         ->capture_default_str()
         ->group(model);
     app.add_option("--engine", options.engine, "torch: only swsss-label runs in PyTorch.")
-        ->check(CLI::IsMember({"auto", "torch"}))
+        ->check(quiet(CLI::IsMember({"auto", "torch"})))
         ->type_name("[auto|torch]")
         ->group(model);
     const auto count = [&](const char* name, int& value, const char* help) {
-        app.add_option(name, value, help)->check(CLI::NonNegativeNumber)->type_name("N")->group(model);
+        app.add_option(name, value, help)->check(quiet(CLI::NonNegativeNumber))->type_name("N")->group(model);
     };
     count("--batch", order.batch, "Images of one size a call [default: by the device].");
     count("--threads", order.threads, "Threads of a CPU engine [default: all cores].");

@@ -18,9 +18,15 @@
 namespace swsss {
 namespace {
 
+Ort::Env make_environment() {
+    Ort::Env env(ORT_LOGGING_LEVEL_FATAL, "swsss");
+    env.DisableTelemetryEvents();
+    return env;
+}
+
 Ort::Env& environment() {
     // One for the process, as ONNX Runtime asks.
-    static Ort::Env env(ORT_LOGGING_LEVEL_FATAL, "swsss");
+    static Ort::Env env = make_environment();
     return env;
 }
 
