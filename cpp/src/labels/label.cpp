@@ -219,7 +219,8 @@ Result carry_out(const Order& order, const Tell& tell) {
                                 engine->identity() + " " + float_repr(order.ignore_below));
     tell_untagged(order, plan, tell);
     if (order.dry_run) {
-        return {{std::to_string(plan.chosen.size()) + " images would be labelled; nothing was written (--dry-run)."}, 0};
+        return {{std::to_string(plan.chosen.size()) + " images would be labelled; nothing was written (--dry-run)."},
+                0};
     }
     LabelsFolder folder(order.out, plan, order.overwrite);
     return fill(order, plan, *engine, folder, tell);
