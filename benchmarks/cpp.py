@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from label import engine_rate
 
 from swsss.data.images import read_upright
 from swsss.data.listing import list_images
@@ -129,15 +130,7 @@ def engine_alone(options: argparse.Namespace) -> Callable[[], float]:
     tags = read_tags(options.labels, engine.info.table, names)
     chosen = [name for name in names if name in tags]
     ready = [(read_upright(options.images / name)[None], np.array([[0, *sorted(tags[name])]])) for name in chosen]
-
-    def run() -> float:
-        engine.label(*ready[0])
-        started = time.perf_counter()
-        for pixels, candidates in ready:
-            engine.label(pixels, candidates)
-        return len(ready) / (time.perf_counter() - started)
-
-    return run
+    return lambda: engine_rate(engine, ready)
 
 
 def labelling_rate(ended: Ended) -> float:

@@ -29,13 +29,14 @@ from authors_label import AuthorsLabeller
 
 from swsss.checkpoint import Checkpoint, save_checkpoint
 from swsss.data.classes import ClassTable, read_classes
-from swsss.data.images import read_upright
+from swsss.data.images import Pixels, read_upright
 from swsss.data.listing import list_images
 from swsss.data.tags import read_tags, write_tags
 from swsss.export.exporting import ExportOptions, export_onnx
 from swsss.export.int8 import Calibration
 from swsss.export.source import load_source
 from swsss.nets import DeepLabV3Plus, NetConfig
+from swsss.serve.engines import Candidates
 from swsss.serve.engines.onnx import OnnxEngine
 from swsss.serve.label import Order, carry_out
 
@@ -69,17 +70,22 @@ def make_checkpoint(options: argparse.Namespace, known: ClassTable, count: int, 
     return net
 
 
+def engine_rate(engine: OnnxEngine, ready: Sequence[tuple[Pixels, Candidates]]) -> float:
+    """Images/s of an engine on images decoded before, once it is warm."""
+    engine.label(*ready[0])
+    started = time.perf_counter()
+    for pixels, candidates in ready:
+        engine.label(pixels, candidates)
+    return len(ready) / (time.perf_counter() - started)
+
+
 def engine_alone(model: Path, work: Work, device: str) -> Callable[[], float]:
     """Images/s of the engine on images decoded before."""
     engine = OnnxEngine(model, device)
 
     def run() -> float:
         ready = [(read_upright(work.images / name)[None], np.array([[0, *work.tags[name]]])) for name in work.names]
-        engine.label(*ready[0])
-        started = time.perf_counter()
-        for pixels, candidates in ready:
-            engine.label(pixels, candidates)
-        return len(ready) / (time.perf_counter() - started)
+        return engine_rate(engine, ready)
 
     return run
 

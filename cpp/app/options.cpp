@@ -49,6 +49,7 @@ void add_written(CLI::App& app, Order& order) {
         ->check(quiet(CLI::IsMember({"coco", "label-studio", "cvat"})))
         ->type_name("[coco|label-studio|cvat]")
         ->allow_extra_args(false)
+        ->take_all()
         ->group(written);
     app.add_option(
            "--image-prefix", order.image_prefix,
@@ -112,6 +113,8 @@ void add_options(CLI::App& app, Options& options) {
     app.set_version_flag(
         "--version", [] { return "swsss-run " + version() + "\n" + library_versions(); },
         "Show the versions of program and libraries, and exit.");
+    // As click has it: of an option that is given twice, the last counts.
+    app.option_defaults()->take_last();
     add_what(app, options.order);
     add_written(app, options.order);
     add_model(app, options);

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from swsss.data.headers import CUT_SHORT, Undecodable, check_size
+from swsss.data.headers import CUT_SHORT, UndecodableError, check_size
 
 _CORE, _INFO = 12, 40  # sizes of headers
 _NONE, _RUNS_8, _RUNS_4, _FIELDS = range(4)  # compressions
@@ -40,14 +40,14 @@ def decode_bmp(data: bytes) -> Bytes:
         data: The whole file. Anything may follow its end.
 
     Raises:
-        Undecodable: It is cut short, damaged, too large, or holds another format.
+        UndecodableError: It is cut short, damaged, too large, or holds another format.
     """
     try:
         header = _read_header(data)
         check_size(header.width, header.height)
         pixels = _by_palette(data, header) if header.bits <= 8 else _by_masks(data, header)
     except struct.error:
-        raise Undecodable(CUT_SHORT) from None
+        raise UndecodableError(CUT_SHORT) from None
     return np.ascontiguousarray(pixels if header.from_above else pixels[::-1])
 
 
@@ -59,9 +59,9 @@ def _read_header(data: bytes) -> _Header:
     elif size >= _INFO:
         width, height, _, bits, packing, _, _, _, colours = struct.unpack_from("<2i2H2I2iI", data, 18)
     else:
-        raise Undecodable
+        raise UndecodableError
     if bits not in _BITS.get(packing, ()):
-        raise Undecodable
+        raise UndecodableError
     return _Header(
         width, abs(height), height < 0, bits, packing, colours, 14 + size, 3 if size == _CORE else 4, pixels_at
     )
@@ -109,7 +109,7 @@ def _rows(data: bytes, header: _Header) -> Bytes:
 
 def _part(data: bytes, start: int, count: int) -> memoryview:
     if start + count > len(data):
-        raise Undecodable(CUT_SHORT)
+        raise UndecodableError(CUT_SHORT)
     return memoryview(data)[start : start + count]
 
 
@@ -140,7 +140,7 @@ class _Runs:
                 self._column += right
                 self._row += down
                 if self._column > width or self._row > height:
-                    raise Undecodable
+                    raise UndecodableError
             elif code == 1:
                 break
             else:
@@ -158,6 +158,6 @@ class _Runs:
             self._row, self._column = self._row + 1, 0
         end = self._column + count
         if end > self._indices.shape[1]:
-            raise Undecodable
+            raise UndecodableError
         self._indices[self._row, self._column : end] = np.resize(pixels, count)
         self._column = end

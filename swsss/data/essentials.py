@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from swsss.data.headers import CUT_SHORT, Undecodable, check_size, exif_orientation
+from swsss.data.headers import CUT_SHORT, UndecodableError, check_size, exif_orientation
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER, _PALETTE, _PIXELS, _END, _EXIF = b"IHDR", b"PLTE", b"IDAT", b"IEND", b"eXIf"
@@ -69,7 +69,7 @@ def essential_png(data: bytes) -> EssentialPng:
         data: The whole file. Anything may follow its end.
 
     Raises:
-        Undecodable: It is cut short, damaged, or too large.
+        UndecodableError: It is cut short, damaged, or too large.
     """
     chunks = _chunks(data)
     header = _read_header(next(chunks))
@@ -77,7 +77,7 @@ def essential_png(data: bytes) -> EssentialPng:
     palette, pixels, orientation = None, [], None
     for kind, body, sound in chunks:
         if kind in _CRITICAL and not sound:
-            raise Undecodable
+            raise UndecodableError
         if kind == _PIXELS:
             pixels.append(body)
         elif kind == _PALETTE and palette is None and not pixels:
@@ -87,7 +87,7 @@ def essential_png(data: bytes) -> EssentialPng:
     parts = [PNG_SIGNATURE, _packed(_HEADER, struct.pack(_HEADER_LAYOUT, *header))]
     if colour_type == _INDEXED:
         if not palette or len(palette) % 3 or len(palette) > 768:
-            raise Undecodable
+            raise UndecodableError
         room = 3 << bits
         parts.append(_packed(_PALETTE, palette[:room].ljust(room, b"\0")))
     packed = b"".join(pixels)
@@ -102,7 +102,7 @@ def _chunks(data: bytes) -> Iterator[Chunk]:
     while kind != _END:
         end = at + 12 + int.from_bytes(data[at : at + 4])
         if end > len(data):
-            raise Undecodable(CUT_SHORT)
+            raise UndecodableError(CUT_SHORT)
         kind = data[at + 4 : at + 8]
         yield Chunk(
             kind, data[at + 8 : end - 4], zlib.crc32(view[at + 4 : end - 4]) == int.from_bytes(view[end - 4 : end])
@@ -112,11 +112,11 @@ def _chunks(data: bytes) -> Iterator[Chunk]:
 
 def _read_header(chunk: Chunk) -> tuple[int, ...]:
     if chunk.kind != _HEADER or not chunk.sound or len(chunk.data) != 13:
-        raise Undecodable
+        raise UndecodableError
     header = struct.unpack(_HEADER_LAYOUT, chunk.data)
     width, height, bits, colour_type, packing, filters, interlace = header
     if bits not in _BITS.get(colour_type, ()) or packing or filters or interlace > 1:
-        raise Undecodable
+        raise UndecodableError
     check_size(width, height)
     return header
 
@@ -135,7 +135,7 @@ class _Blocks:
     def take(self, count: int) -> bytes:
         taken = self._data[self._at : self._at + count]
         if len(taken) < count:
-            raise Undecodable(CUT_SHORT)
+            raise UndecodableError(CUT_SHORT)
         self._at += count
         return taken
 
@@ -157,7 +157,7 @@ def essential_gif(data: bytes) -> bytes:
         data: The whole file. Anything may follow the first picture.
 
     Raises:
-        Undecodable: It is cut short, damaged, or too large.
+        UndecodableError: It is cut short, damaged, or too large.
     """
     file = _Blocks(data)
     file.take(6)
@@ -169,7 +169,7 @@ def essential_gif(data: bytes) -> bytes:
     bits = file.take(1)[0]
     pixels = file.blocks()
     if not (width and height and 1 <= bits <= 8):
-        raise Undecodable
+        raise UndecodableError
     screen_width, screen_height = max(screen_width, left + width), max(screen_height, top + height)
     check_size(screen_width, screen_height)
     parts = [
@@ -192,7 +192,7 @@ def _skip_to_picture(file: _Blocks) -> int:
     transparent = 0
     while (mark := file.take(1)) != b",":
         if mark == b";":
-            raise Undecodable
+            raise UndecodableError
         if mark == b"!":
             label = file.take(1)[0]
             blocks = file.blocks()

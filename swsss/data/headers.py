@@ -16,7 +16,7 @@ _SHORTEST = 10  # bytes of a start of scan and the end behind it
 _END = b"\xff\xd9"
 
 
-class Undecodable(ValueError):  # noqa: N818 - the name that the native program has for it
+class UndecodableError(ValueError):
     """Why a file cannot be decoded, in words that a user is told."""
 
     def __init__(self, reason: str = DAMAGED) -> None:
@@ -27,12 +27,12 @@ def check_size(width: int, height: int) -> None:
     """Refuse a picture without pixels, or with more than can be decoded.
 
     Raises:
-        Undecodable: It is such a picture.
+        UndecodableError: It is such a picture.
     """
     if width <= 0 or height <= 0:
-        raise Undecodable
+        raise UndecodableError
     if width * height > MAX_PIXELS:
-        raise Undecodable(f"it has more than {MAX_PIXELS:,} pixels".replace(",", " "))
+        raise UndecodableError(f"it has more than {MAX_PIXELS:,} pixels".replace(",", " "))
 
 
 class JpegHeader(NamedTuple):
@@ -53,7 +53,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
         data: The whole file. Anything may follow its end.
 
     Raises:
-        Undecodable: It is cut short, no JPEG, or a lossless one.
+        UndecodableError: It is cut short, no JPEG, or a lossless one.
     """
     width = height = 0
     orientation = None
@@ -65,13 +65,13 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
                 break
             return JpegHeader(width, height, orientation or 1)
         if marker == _LOSSLESS:  # only the newest libjpeg-turbo decodes them
-            raise Undecodable
+            raise UndecodableError
         if marker in _FRAMES:
             height, width = struct.unpack_from(">2H", data, at + 5)
         elif marker == _EXIF and orientation is None and data.startswith(b"Exif\0\0", at + 4):
             orientation = exif_orientation(data[at + 4 : at + 2 + length])
         at += 1 if marker == 0xFF else 2 if marker in _BARE else 2 + length
-    raise Undecodable(CUT_SHORT)
+    raise UndecodableError(CUT_SHORT)
 
 
 def check_webp_size(data: bytes) -> None:
@@ -81,7 +81,7 @@ def check_webp_size(data: bytes) -> None:
         data: The whole file. Nothing in it is trusted.
 
     Raises:
-        Undecodable: It is too large.
+        UndecodableError: It is too large.
     """
     kind = data[12:16]
     if kind == b"VP8X" and len(data) >= 30:

@@ -21,7 +21,7 @@ from swsss.data.essentials import PNG_SIGNATURE, EssentialPng, essential_gif, es
 from swsss.data.headers import (
     DAMAGED,
     MAX_PIXELS,
-    Undecodable,
+    UndecodableError,
     check_size,
     check_webp_size,
     exif_orientation,
@@ -89,7 +89,7 @@ def read_image(path: Path) -> tuple[Pixels, int]:
     """
     try:
         data = _content(path)
-    except Undecodable as error:
+    except UndecodableError as error:
         raise UserError(f"{path} cannot be read as an image: {error}.") from None
     return decode_image(data, str(path))
 
@@ -98,14 +98,14 @@ def _content(path: Path) -> bytes:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise Undecodable("it is a folder" if stat.S_ISDIR(found.st_mode) else "it is a pipe or a device")
+            raise UndecodableError("it is a folder" if stat.S_ISDIR(found.st_mode) else "it is a pipe or a device")
         if found.st_size > _MAX_BYTES:
-            raise Undecodable(f"{found.st_size / 2**30:.1f} GiB are more than any picture that can be decoded")
+            raise UndecodableError(f"{found.st_size / 2**30:.1f} GiB are more than any picture that can be decoded")
         return path.read_bytes()
     except OSError as error:
-        raise Undecodable(str(error.strerror)) from None
+        raise UndecodableError(str(error.strerror)) from None
     except ValueError as error:
-        raise Undecodable(str(error)) from None
+        raise UndecodableError(str(error)) from None
 
 
 def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
@@ -132,7 +132,7 @@ def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
     """
     try:
         return _decoder_of(data)(data)
-    except Undecodable as error:
+    except UndecodableError as error:
         reason = str(error)
     except Exception:  # Pillow raises nearly anything when a file is damaged
         reason = DAMAGED
@@ -161,7 +161,7 @@ def _open_png(png: EssentialPng) -> Image.Image:
     image = Image.open(io.BytesIO(png.file), formats=["PNG"])
     # Pillow takes rows that are not there for zeros.
     if (png.interlaced or not np.asarray(image)[-1].any()) and not png.is_complete():
-        raise Undecodable
+        raise UndecodableError
     return image
 
 
@@ -206,7 +206,7 @@ def _decoder_of(data: bytes) -> Callable[[bytes], tuple[Pixels, int]]:
             return decoder
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return _decode_webp
-    raise Undecodable("unknown format" if data else "it is empty")
+    raise UndecodableError("unknown format" if data else "it is empty")
 
 
 def _by_opencv(data: bytes) -> Pixels:
@@ -215,7 +215,7 @@ def _by_opencv(data: bytes) -> Pixels:
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise Undecodable
+        raise UndecodableError
     return np.asarray(pixels, np.uint8)
 
 
@@ -237,11 +237,11 @@ def read_mask(path: Path) -> Pixels:
     try:
         data = _content(path)
         if not data.startswith(PNG_SIGNATURE):
-            raise Undecodable("it is no PNG" if data else "it is empty")
+            raise UndecodableError("it is no PNG" if data else "it is empty")
         with _open_png(essential_png(data)) as image:
             if (mode := image.mode) in _MASK_MODES:
                 return np.array(image, np.uint8)
-    except Undecodable as error:
+    except UndecodableError as error:
         reason = str(error)
     except Exception:  # as above
         reason = DAMAGED

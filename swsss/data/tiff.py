@@ -3,7 +3,7 @@
 import struct
 from typing import NamedTuple
 
-from swsss.data.headers import CUT_SHORT, Undecodable, check_size
+from swsss.data.headers import CUT_SHORT, UndecodableError, check_size
 
 _WIDTH, _HEIGHT, _BITS, _PACKING, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _ORIENTATION, _SAMPLES, _ROWS, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA, _FORMAT = 274, 277, 278, 322, 323, 338, 339
@@ -41,12 +41,12 @@ def plain_tiff(data: bytes) -> Tiff:
         data: The whole file.
 
     Raises:
-        Undecodable: It is cut short, damaged, too large, or of another kind.
+        UndecodableError: It is cut short, damaged, too large, or of another kind.
     """
     try:
         directory = _Directory(data)
     except struct.error:
-        raise Undecodable(CUT_SHORT) from None
+        raise UndecodableError(CUT_SHORT) from None
     width, height = directory.value(_WIDTH, 0), directory.value(_HEIGHT, 0)
     check_size(width, height)
     check_size(directory.value(_TILE_WIDTH, 1), directory.value(_TILE_HEIGHT, 1))
@@ -59,7 +59,7 @@ def plain_tiff(data: bytes) -> Tiff:
         and directory.value(_FORMAT, _UNSIGNED) in {_UNSIGNED, _SIGNED}
     )
     if not known:
-        raise Undecodable
+        raise UndecodableError
     orientation = directory.value(_ORIENTATION, 1)
     hidden = {_ORIENTATION, _EXTRA} if 1 <= directory.value(_ROWS, 1) <= height else {_ORIENTATION, _EXTRA, _ROWS}
     return Tiff(directory.without(hidden), orientation if 1 <= orientation <= 8 else 1)
@@ -77,7 +77,7 @@ class _Directory:
         (count,) = self._unpack("Q" if self._big else "H", start)
         size, first = (20, start + 8) if self._big else (12, start + 2)
         if first + count * size > len(data):
-            raise Undecodable(CUT_SHORT)
+            raise UndecodableError(CUT_SHORT)
         self._entries: dict[int, list[int]] = {}
         for at in range(first, first + count * size, size):
             self._entries.setdefault(self._unpack("H", at)[0], []).append(at)
@@ -90,7 +90,7 @@ class _Directory:
         kind, count = self._unpack("HQ" if self._big else "HI", at + 2)
         letter = _TYPES.get(kind)
         if letter is None or count == 0:
-            raise Undecodable
+            raise UndecodableError
         inline, word = (8, "Q") if self._big else (4, "I")
         at += 12 if self._big else 8
         try:
@@ -98,7 +98,7 @@ class _Directory:
                 (at,) = self._unpack(word, at)
             (number,) = self._unpack(letter, at)
         except (struct.error, OverflowError):
-            raise Undecodable(CUT_SHORT) from None
+            raise UndecodableError(CUT_SHORT) from None
         return int(number)
 
     def without(self, tags: set[int]) -> bytes:
@@ -115,4 +115,4 @@ class _Directory:
         try:
             return struct.unpack_from(self._order + layout, self._data, at)
         except OverflowError:  # an offset beyond what can be addressed
-            raise Undecodable(CUT_SHORT) from None
+            raise UndecodableError(CUT_SHORT) from None
