@@ -28,7 +28,7 @@ $(INSTALLED): pyproject.toml $(VENV)/.files
 		{ echo "Python's venv module is missing; on Debian or Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --config-settings editable_mode=strict --editable '.[dev,voc]'
+	$(BIN)/python -m pip install --quiet --config-settings editable_mode=strict --editable '.[dev,serve,voc]'
 	@touch $@
 
 demo: install

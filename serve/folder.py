@@ -2,14 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
 from swsss.data.classes import ClassTable
 from swsss.data.files import write_whole
 from swsss.errors import UserError
-from swsss.progress import Bar
 from swsss.serve.convert import convert
 from swsss.serve.journal import Journal
 from swsss.serve.manifest import write_failures, write_manifest
@@ -93,8 +92,12 @@ class LabelsFolder:
         speed: Speed,
         formats: Sequence[str],
         image_prefix: str,
+        *,
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> tuple[int, int]:
         """Write manifest, failures, classes, formats and report, of the images that belong here.
+
+        `progress` is called with the number of images written in the formats, and of all.
 
         Returns:
             Number of images that could not be labelled, and of those missing in a format.
@@ -103,16 +106,16 @@ class LabelsFolder:
         write_whole(self.path / "classes.txt", "".join(f"{name}\n" for name in classes.names).encode())
         write_manifest(self.path / "manifest.csv", self.journal.labelled(self.recipe, wanted), classes)
         write_failures(self.path / "failures.csv", self.journal.failed(wanted))
-        missing = self._convert(formats, image_prefix) if formats else 0
+        missing = _missing(self.path, formats, image_prefix, progress) if formats else 0
         summary = summarise(self.journal.labelled(self.recipe, wanted), self.journal.failed(wanted), classes)
         write_report(self.path / "report.html", summary, self.plan.folder, self.path / "masks", facts, speed)
         self.journal.finish()
         return summary.failed, missing
 
-    def _convert(self, formats: Sequence[str], image_prefix: str) -> int:
-        with Bar("converting", len(self.plan.names)) as bar:
-            converted = convert(self.path, formats, image_prefix=image_prefix, progress=bar.counted)
-        return len({row.image for row in converted.failed})
+
+def _missing(path: Path, formats: Sequence[str], image_prefix: str, progress: Callable[[int, int], None]) -> int:
+    converted = convert(path, formats, image_prefix=image_prefix, progress=progress)
+    return len({row.image for row in converted.failed})
 
 
 def _see_ours(path: Path) -> None:

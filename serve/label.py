@@ -8,9 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from swsss.errors import Interrupted, Unfinished, UserError
-from swsss.progress import Bar
 from swsss.serve.engines import Engine
 from swsss.serve.folder import LabelsFolder
+from swsss.serve.following import Follower, Terminal
 from swsss.serve.formats import FORMATS
 from swsss.serve.journal import explain
 from swsss.serve.models import exported, newest_run, open_engine
@@ -19,7 +19,6 @@ from swsss.serve.plan import Plan, Selection, make_plan
 from swsss.serve.report import Speed
 from swsss.serve.settings import default_batch, default_workers
 from swsss.serve.writer import Writer
-from swsss.signals import stop_signals
 
 _SAVE_SECONDS = 1.0
 _KEPT = "What is labelled is kept; mend that, and the same command goes on from there."
@@ -72,17 +71,38 @@ def carry_out(order: Order, *, tell: Callable[[str], None] = lambda line: None) 
     """
     _check_places(order)
     engine = _open_engine(order, tell)
+    with Terminal(tell) as follower:
+        return label_folder(order, engine, follower)
+
+
+def label_folder(order: Order, engine: Engine, follower: Follower) -> Result:
+    """Do what `carry_out` does, with an engine that is open already.
+
+    Args:
+        order: The options; those that choose the engine are not looked at.
+        engine: The model.
+        follower: Told what happens, and asked whether to go on.
+
+    Raises:
+        UserError, Interrupted, Unfinished: As for `carry_out`.
+    """
+    _check_places(order)
     _check_formats(order, engine)
     plan = make_plan(order.images, _selection(order, engine), engine.info.table, _recipe(order, engine))
     for line in _about_untagged(order, plan):
-        tell(line)
+        follower.tell(line)
     if order.dry_run:
         return Result([f"{len(plan.names)} images would be labelled; nothing was written (--dry-run)."])
     with LabelsFolder(order.out, plan, overwrite=order.overwrite) as folder:
         try:
-            speed = _label(order, plan, engine, folder, tell)
+            speed = _label(order, plan, engine, folder, follower)
             failed, missing = folder.finish(
-                engine.info.table, _facts(order, engine), speed, order.formats, order.image_prefix
+                engine.info.table,
+                _facts(order, engine),
+                speed,
+                order.formats,
+                order.image_prefix,
+                progress=follower.converting,
             )
         except OSError as error:
             raise Unfinished(f"{order.out} cannot be written: {error.strerror}. {_KEPT}") from None
@@ -142,30 +162,30 @@ def _about_untagged(order: Order, plan: Plan) -> Iterator[str]:
         yield f"{len(plan.untagged)} images have no row in {order.labels} and {fate}: {named}"
 
 
-def _label(order: Order, plan: Plan, engine: Engine, folder: LabelsFolder, tell: Callable[[str], None]) -> Speed:
+def _label(order: Order, plan: Plan, engine: Engine, folder: LabelsFolder, follower: Follower) -> Speed:
     todo = [name for name in plan.names if folder.is_due(plan.item(name), confidence=order.confidence)]
     earlier = len(plan.names) - len(todo)
-    if earlier:
-        tell(f"{earlier} of {len(plan.names)} images are labelled already.")
+    follower.begin(folder, len(todo), earlier)
     workers = order.workers or default_workers()
     writer = Writer(order.out, order.confidence, order.ignore_below)
     pipeline = Pipeline(engine, order.images, writer, order.batch or default_batch(engine), workers)
     started = saved = time.monotonic()
     done = 0
-    with stop_signals() as stop, Bar("labelling", len(todo)) as bar:
-        for item, row in pipeline.run(folder.begin(map(plan.item, todo)), stop):
-            folder.note(item, row, confidence=order.confidence)
-            done += 1
-            now = time.monotonic()
-            bar.update(done, f"{done / (now - started):.1f} images/s")
-            if now - saved > _SAVE_SECONDS:
-                folder.journal.save()
-                saved = now
-        folder.journal.save()
-        if stop():
-            raise Interrupted(
-                f"Stopped after {earlier + done} of {len(plan.names)} images; the same command goes on from there."
-            )
+    for item, row in pipeline.run(folder.begin(map(plan.item, todo)), follower.stop):
+        folder.note(item, row, confidence=order.confidence)
+        follower.done(item, row)
+        done += 1
+        if time.monotonic() - saved > _SAVE_SECONDS:
+            folder.journal.save()
+            follower.saved()
+            saved = time.monotonic()
+    folder.journal.save()
+    follower.saved()
+    if done < len(todo):  # `stop` said so
+        raise Interrupted(
+            f"Stopped after {earlier + done} of {len(plan.names)} images; the same command goes on from there."
+        )
+    follower.finishing()
     return Speed(done, time.monotonic() - started, earlier)
 
 

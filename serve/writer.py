@@ -43,23 +43,42 @@ class Writer:
         Raises:
             OSError: A file cannot be written.
         """
-        if self.ignore_below > 0:
-            mask = np.where(confidence < 255 * self.ignore_below, np.uint8(IGNORE), mask)
+        mask = leave_out(mask, confidence, self.ignore_below)
         mask, confidence = orient_back(mask, orientation), orient_back(confidence, orientation)
         write_whole(self.out / "masks" / item.mask, encode_mask(mask))
         if self.confidence:
             write_whole(self.out / "confidence" / item.mask, encode_grey(confidence))
-        pixels, means = count_pixels(mask, confidence)
-        return Labelled(
-            image=item.image,
-            mask=item.mask,
-            width=mask.shape[1],
-            height=mask.shape[0],
-            tags=item.tags,
-            pixels=pixels,
-            confidence=means,
-            mean_confidence=float(confidence.mean()) / 255,
-        )
+        return describe(item.image, item.mask, item.tags, mask, confidence)
+
+
+def leave_out(mask: Pixels, confidence: Pixels, ignore_below: float) -> Pixels:
+    """A uint8 [H, W] mask in which pixels less sure than `ignore_below` (0..1) are 255."""
+    if ignore_below > 0:
+        return np.where(confidence < 255 * ignore_below, np.uint8(IGNORE), mask)
+    return mask
+
+
+def describe(image: str, name: str, tags: tuple[int, ...] | None, mask: Pixels, confidence: Pixels) -> Labelled:
+    """What is known of an image once it is labelled.
+
+    Args:
+        image: Path below the image folder.
+        name: Path of its mask below `masks/`.
+        tags: Foreground ids it was labelled with, ascending; None for every class.
+        mask: uint8 [H, W] in the stored grid.
+        confidence: uint8 [H, W], likewise, round(255 · probability).
+    """
+    pixels, means = count_pixels(mask, confidence)
+    return Labelled(
+        image=image,
+        mask=name,
+        width=mask.shape[1],
+        height=mask.shape[0],
+        tags=tags,
+        pixels=pixels,
+        confidence=means,
+        mean_confidence=float(confidence.mean()) / 255,
+    )
 
 
 def count_pixels(mask: Pixels, confidence: Pixels) -> tuple[dict[int, int], dict[int, float]]:

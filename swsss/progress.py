@@ -46,6 +46,10 @@ class Bar:
             left = (now - self.started) / max(done - self.first, 1) * (self.total - done)
             console.print(f"{self.title} {done}/{self.total}, {left:.0f} s left  {note}", highlight=False, markup=False)
 
+    def counted_at_rate(self, done: int) -> None:
+        """`update`, with the number of images a second behind the bar."""
+        self.update(done, f"{(done - self.first) / (time.monotonic() - self.started):.1f} images/s")
+
     def counted(self, done: int, _total: int) -> None:
         """`update` in the shape of a progress callback."""
         self.update(done)

@@ -1,0 +1,1 @@
+"""The labelling server: HTTP service, jobs, and the page."""

@@ -1,0 +1,112 @@
+/** Requests to the server. Addresses are relative, so that the page also works below a path of a proxy. */
+
+/** Tells the page when a login is needed ("locked") and when the server does not answer ("lost") or does again ("found"). */
+export const line = new EventTarget();
+
+const TRIES = 4;
+
+/** A refusal, told in the server's own sentence. */
+export class Problem extends Error {
+  constructor(message, status, told = true) {
+    super(message);
+    this.status = status;
+    this.told = told;
+  }
+}
+
+/**
+ * Ask the server.
+ * @param {string} path Such as "v1/jobs".
+ * @param {object} options As of fetch; `json` is sent as JSON.
+ * @returns {Promise<Response>} A good answer; everything else is thrown as a Problem.
+ */
+export async function call(path, { json, headers = {}, ...options } = {}) {
+  if (json !== undefined) {
+    options.body = JSON.stringify(json);
+    headers = { ...headers, "Content-Type": "application/json" };
+  }
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await send(path, { ...options, headers });
+    if (answer.ok) return answer;
+    // A full queue asks for patience, not for a message: the same request is sent again when the server says so.
+    if (answer.status !== 503 || attempt === TRIES) throw await refusal(answer);
+    await pause(Math.min(5, Number(answer.headers.get("Retry-After")) || 1), options.signal);
+  }
+}
+
+/** The same, for an answer in JSON. */
+export async function ask(path, options) {
+  return (await call(path, options)).json();
+}
+
+/** Query strings without what is empty. */
+export function address(path, values) {
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(values)) {
+    for (const one of [value].flat()) if (one !== "" && one !== null && one !== undefined) query.append(key, one);
+  }
+  return query.size ? `${path}?${query}` : path;
+}
+
+/**
+ * Send a file and tell how much of it is sent, which fetch cannot.
+ * @param {(share: number) => void} progress Called with 0 to 1.
+ */
+export function upload(path, file, progress, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    request.setRequestHeader("Content-Type", "application/zip");
+    request.upload.addEventListener("progress", (event) => event.lengthComputable && progress(event.loaded / event.total));
+    request.addEventListener("load", () => {
+      if (request.status < 300) return resolve(JSON.parse(request.responseText));
+      if (request.status === 401) line.dispatchEvent(new Event("locked"));
+      return reject(new Problem(sentence(request.responseText, request.status), request.status));
+    });
+    request.addEventListener("error", () => reject(unanswered()));
+    request.addEventListener("abort", () => reject(new DOMException("Given up", "AbortError")));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
+}
+
+async function send(path, options) {
+  try {
+    const answer = await fetch(path, options);
+    line.dispatchEvent(new Event("found"));
+    return answer;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    line.dispatchEvent(new Event("lost"));
+    throw unanswered();
+  }
+}
+
+async function refusal(answer) {
+  if (answer.status === 401) line.dispatchEvent(new Event("locked"));
+  return new Problem(sentence(await answer.text(), answer.status), answer.status);
+}
+
+function sentence(text, status) {
+  try {
+    const { detail, error } = JSON.parse(text);
+    if (typeof (detail ?? error) === "string") return detail ?? error;
+  } catch {
+    // Not from the server itself, such as a proxy's page: its status says more than its markup.
+  }
+  return `The server answered with status ${status}.`;
+}
+
+function unanswered() {
+  return new Problem("The server does not answer; the page goes on by itself as soon as it does.", 0);
+}
+
+function pause(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, 1000 * seconds);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("Given up", "AbortError"));
+    });
+  });
+}

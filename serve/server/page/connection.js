@@ -1,0 +1,89 @@
+/** What the server tells by itself: all jobs, live. One stream for all views, because browsers limit connections. */
+import { ask, line } from "./api.js";
+
+/** The jobs as last told, by id. */
+export const jobs = new Map();
+
+/** "job" and "removed" (detail: the job or its id), "ready" once all jobs are known, "lost" and "found" for the banner. */
+export const feed = new EventTarget();
+
+const RETRY = 2000;
+let source = null;
+let lost = false;
+let timer = 0;
+
+/** Begin to listen, or begin anew after a login. */
+export async function connect() {
+  source?.close();
+  clearTimeout(timer);
+  const { jobs: known } = await ask("v1/jobs");
+  jobs.clear();
+  for (const job of known) jobs.set(job.id, job);
+  tell("ready");
+  listen();
+}
+
+/** Take a job from an answer before the stream tells of it. */
+export function learn(job) {
+  jobs.set(job.id, job);
+  tell("job", job);
+}
+
+/** Forget a job that was deleted. */
+export function forget(id) {
+  if (jobs.delete(id)) tell("removed", id);
+}
+
+/** Stop listening, for example until someone has logged in. */
+export function disconnect() {
+  source?.close();
+  clearTimeout(timer);
+  timer = 0;
+}
+
+line.addEventListener("lost", markLost);
+
+function listen() {
+  source?.close();
+  source = new EventSource("v1/jobs/events");
+  source.addEventListener("open", markFound);
+  source.addEventListener("error", markLost);
+  source.addEventListener("job", (event) => learn(JSON.parse(event.data)));
+  source.addEventListener("removed", (event) => forget(JSON.parse(event.data).id));
+}
+
+function markLost() {
+  // A page that is being left closes its stream too; that is no loss to tell of.
+  if (document.visibilityState === "hidden" && !lost) return retry();
+  if (!lost) {
+    lost = true;
+    tell("lost");
+  }
+  retry();
+}
+
+function markFound() {
+  clearTimeout(timer);
+  timer = 0;
+  if (!lost) return;
+  lost = false;
+  tell("found");
+}
+
+function retry() {
+  if (timer) return;
+  // The browser's own reconnection gives up after an answer that is no stream, so ours does not rely on it.
+  timer = setTimeout(async () => {
+    timer = 0;
+    try {
+      await connect();
+    } catch (error) {
+      // Another status than 0 is an answer: the login form or the view tells what it says.
+      if (error.status !== 401) retry();
+    }
+  }, RETRY);
+}
+
+function tell(name, detail) {
+  feed.dispatchEvent(new CustomEvent(name, { detail }));
+}

@@ -1,0 +1,44 @@
+/** The options of a job; what is seldom needed is folded away. */
+import { element, field } from "./dom.js";
+import { server } from "./server.js";
+
+const FORMATS = { coco: "COCO (coco.json)", "label-studio": "Label Studio (label-studio.json)", cvat: "CVAT (cvat.zip)" };
+
+/** The controls and their values as the server wants them. */
+export function jobOptions() {
+  const { models, default_model: usual, formats } = server.info;
+  const name = element("input", { type: "text", placeholder: "named after its folder", maxlength: 200 });
+  const model = element("select", {}, models.map((one) => element("option", { value: one.name, selected: one.name === usual }, `${one.name} (${one.classes.length} classes, ${one.precision})`)));
+  const untagged = element("select", {}, element("option", { value: "skip" }, "leave them out"), element("option", { value: "all" }, "label them with every class"));
+  const ignore = element("input", { type: "number", min: 0, max: 1, step: 0.05, value: 0 });
+  const prefix = element("input", { type: "text", placeholder: "as in the tags file, e.g. photos/" });
+  const confidence = element("input", { type: "checkbox" });
+  const boxes = formats.map((one) => element("label", { class: "check" }, element("input", { type: "checkbox", value: one }), FORMATS[one] ?? one));
+  const more = element(
+    "details",
+    { class: "more" },
+    element("summary", {}, "More options"),
+    element(
+      "div",
+      { class: "fields" },
+      field("Leave out pixels less sure than", ignore, "0 to 1; they become 255"),
+      field("Prefix of the image names", prefix, "only for folders"),
+      element("label", { class: "check" }, confidence, "Confidence pictures too"),
+    ),
+    element("fieldset", { class: "checks" }, element("legend", {}, "Further formats"), ...boxes),
+  );
+  const box = element("div", { class: "options" }, element("div", { class: "fields" }, field("Name", name), field("Model", model), field("Images without tags", untagged)), more);
+  return { box, values };
+
+  function values() {
+    return {
+      name: name.value.trim(),
+      model: model.value,
+      untagged: untagged.value,
+      confidence: confidence.checked,
+      ignore_below: Math.min(1, Math.max(0, Number(ignore.value) || 0)),
+      formats: boxes.map((one) => one.firstElementChild).filter((one) => one.checked).map((one) => one.value),
+      image_prefix: prefix.value,
+    };
+  }
+}

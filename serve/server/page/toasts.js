@@ -1,0 +1,43 @@
+/** Short messages in the corner: what went wrong and what to do, read out by screen readers. */
+import { button, element } from "./dom.js";
+import { icon } from "./icons.js";
+
+const SECONDS = { problem: 12, done: 4 };
+
+/** Tell something; the same message is not stacked twice. */
+export function toast(text, kind = "done") {
+  const place = document.getElementById("toasts");
+  for (const shown of place.children) if (shown.dataset.text === text) shown.remove();
+  const close = element("button", { type: "button", class: "quiet square", "aria-label": "Close this message" }, icon("cross"));
+  const shown = element("div", { class: `toast ${kind}`, "data-text": text }, icon(kind === "problem" ? "warn" : "check"), element("p", {}, text), close);
+  close.addEventListener("click", () => shown.remove());
+  place.append(shown);
+  while (place.children.length > 4) place.firstElementChild.remove();
+  setTimeout(() => shown.remove(), 1000 * SECONDS[kind]);
+}
+
+/** Tell a failure, unless it is a request the page itself gave up, or the login form and banner tell it already. */
+export function problem(error, before = "") {
+  if (error.name === "AbortError" || error.status === 401) return;
+  if (!error.told) console.warn(error);
+  toast(before ? `${before} ${error.message}` : error.message, "problem");
+}
+
+/** What a view shows in place of its content when there is none. */
+export function emptyState(drawing, title, text, ...actions) {
+  return element(
+    "div",
+    { class: "empty" },
+    icon(drawing),
+    element("h2", {}, title),
+    element("p", {}, text),
+    actions.length > 0 && element("div", { class: "actions" }, ...actions),
+  );
+}
+
+/** The same for a failure, with a way to try again. */
+export function errorState(error, again) {
+  const shown = emptyState("warn", "This did not work", error.message, button("Try again", { onclick: again }));
+  shown.classList.add("error");
+  return shown;
+}
