@@ -53,6 +53,11 @@ class Program:
         """What all its processes hold now; what they share counts once for each."""
         return self._memory("Rss")
 
+    def cpu_seconds(self) -> float:
+        """What its processes have computed so far; those that have ended do not count."""
+        ticks = sum(int(stat[11]) + int(stat[12]) for _, stat in _stats() if int(stat[3]) == self.process.pid)
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def _memory(self, kind: str) -> float:
         return sum(_kilobytes(process, kind) for process in members(self.process.pid)) / 1024
 
@@ -69,8 +74,8 @@ class Program:
                 continue
         until = time.monotonic() + _STOP_SECONDS
         while members(self.process.pid) and time.monotonic() < until:
-            self.process.poll()
             time.sleep(0.05)
+        self.process.poll()  # or a zombie stays
 
 
 class Server(Program):
@@ -94,14 +99,19 @@ class Server(Program):
 
     def __enter__(self) -> "Server":
         super().__enter__()
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _wait(self) -> None:
         until = time.monotonic() + _START_SECONDS
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > until:
-                told = self.told()
-                self.__exit__(None, None, None)
-                raise SystemExit(f"{self.process.args} does not serve:\n{told}")
+                raise SystemExit(f"{self.process.args} does not serve:\n{self.told()}")
             time.sleep(0.1)
-        return self
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -124,18 +134,17 @@ def free_port() -> int:
 
 def members(session: int) -> list[int]:
     """Processes of a session that are no zombies."""
-    return [process for process, owner in _sessions() if owner == session]
+    return [process for process, stat in _stats() if int(stat[3]) == session and stat[0] != "Z"]
 
 
-def _sessions() -> Iterator[tuple[int, int]]:
+def _stats() -> Iterator[tuple[int, list[str]]]:
+    """Every process, and what proc(5) lists under `stat` from the state on."""
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
             try:
-                fields = (path / "stat").read_text().rpartition(") ")[2].split()
+                yield int(path.name), (path / "stat").read_text().rpartition(") ")[2].split()
             except OSError:  # it has just ended
                 continue
-            if fields[0] != "Z":
-                yield int(path.name), int(fields[3])
 
 
 def _kilobytes(process: int, kind: str) -> int:

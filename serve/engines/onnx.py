@@ -11,7 +11,7 @@ import onnxruntime
 from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.export.metadata import KEY, ModelInfo, parse_info
-from swsss.serve.engines import Candidates
+from swsss.serve.engines import Candidates, Engine
 
 if TYPE_CHECKING:
     from swsss.serve.engines.onnx_gpu import BoundSession
@@ -126,7 +126,7 @@ def _info(session: onnxruntime.InferenceSession, path: Path) -> ModelInfo:
     return info
 
 
-def self_test(engine: OnnxEngine) -> bool:
+def self_test(engine: Engine) -> bool:
     """Whether the engine gives the golden mask of its model file."""
     golden = engine.info.golden
     if golden is None:

@@ -47,13 +47,14 @@ def read_header(header: list[str], classes: ClassTable, problems: RowProblems) -
     elif header[0].lower() != "image" or len(header) == 1:
         problems.add(1, f"the header starts with '{header[0]}'; {_HEADER}.")
     elif [name.lower() for name in header] == ["image", "labels"]:
-        return LabelsOfFields(lambda fields: _parse_labels(fields[0], classes))
+        return LabelsOfFields(lambda fields: parse_labels(fields[0], classes))
     else:
         return _wide_table(header[1:], classes, problems)
     return None
 
 
-def _parse_labels(field: str, classes: ClassTable) -> Labels:
+def parse_labels(field: str, classes: ClassTable) -> Labels:
+    """Read class names separated by `;`, `|`, `,` or spaces; 'background' is allowed and says nothing."""
     field = field.strip()
     separated = SEPARATORS.search(field) is not None
     names = [field] if field in classes.ids else SEPARATORS.split(field) if separated else field.split()

@@ -1,6 +1,6 @@
 /** Requests to the server. Addresses are relative, so that the page also works below a path of a proxy. */
 
-/** Tells the page when a login is needed ("locked") and when the server does not answer ("lost") or does again ("found"). */
+/** Tells the page when a login is needed ("locked") and when the server does not answer ("lost"). */
 export const line = new EventTarget();
 
 const TRIES = 4;
@@ -72,9 +72,7 @@ export function upload(path, file, progress, signal) {
 
 async function send(path, options) {
   try {
-    const answer = await fetch(path, options);
-    line.dispatchEvent(new Event("found"));
-    return answer;
+    return await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     line.dispatchEvent(new Event("lost"));

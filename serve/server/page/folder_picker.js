@@ -9,7 +9,7 @@ import { icon } from "./icons.js";
  * @param {(choice: {images: string|null, labels: string|null}) => void} changed Called with every new choice.
  */
 export function folderPicker(changed) {
-  const choice = { images: null, labels: null };
+  const choice = { images: null, labels: null, decided: false };
   const crumbs = element("nav", { class: "crumbs", "aria-label": "Folder" });
   const entries = element("ul", { class: "entries", "aria-live": "polite" });
   const chosen = element("dl", { class: "chosen" });
@@ -42,7 +42,7 @@ export function folderPicker(changed) {
     entries.replaceChildren(
       element("li", {}, use),
       ...folders.map((one) => entry("folder", one.name, `Open folder ${one.name}`, () => open(one.path))),
-      ...tables.map((one) => entry("table", one.name, `Use ${one.name} as tags`, () => pick({ labels: one.path }))),
+      ...tables.map((one) => entry("table", one.name, `Use ${one.name} as tags`, () => pick({ labels: one.path, decided: true }))),
     );
     if (!folders.length && !tables.length) entries.append(element("li", { class: "note" }, "No folders and no csv files in here."));
     suggest(tables);
@@ -51,7 +51,7 @@ export function folderPicker(changed) {
   /** A `tags.csv` beside or in what was chosen is what people mean nearly always; they see it and can take it out. */
   function suggest(tables) {
     const found = tables.find((one) => one.name === "tags.csv");
-    if (found && !choice.labels && !choice.declined) pick({ labels: found.path });
+    if (found && !choice.decided) pick({ labels: found.path });
   }
 
   function entry(drawing, words, label, call) {
@@ -65,7 +65,7 @@ export function folderPicker(changed) {
   }
 
   function showChoice() {
-    const clear = button("Without tags file", { class: "quiet", onclick: () => pick({ labels: null, declined: true }) }, icon("cross"));
+    const clear = button("Without tags file", { class: "quiet", onclick: () => pick({ labels: null, decided: true }) }, icon("cross"));
     chosen.replaceChildren(
       element("dt", {}, "Images"),
       element("dd", {}, choice.images === null ? "not chosen yet: open a folder and use it" : nameText(choice.images)),

@@ -35,12 +35,12 @@ export function duration(seconds) {
 /** 24 Nov 2026, 10:12 */
 export const time = (iso) => moment.format(new Date(iso));
 
-/** 12 MB */
+/** 12 MiB, the unit of the server's options */
 export function bytes(value) {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, value)) / 3));
-  const scaled = value / 1000 ** power;
-  return `${scaled >= 10 || power === 0 ? Math.round(scaled) : scaled.toFixed(1)} ${units[power]}`;
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10));
+  const scaled = value / 1024 ** power;
+  return `${scaled >= 10 || Number.isInteger(scaled) ? Math.round(scaled) : scaled.toFixed(1)} ${units[power]}`;
 }
 
 /** The last part of a path. */

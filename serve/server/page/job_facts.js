@@ -73,6 +73,11 @@ async function act(action, job, { deleted }) {
   return null;
 }
 
+function failuresNote(job) {
+  if (!job.failed) return "none";
+  return job.state === "done" ? counted(job.failed, "image") : "when the job is done";
+}
+
 /** Everything that can be saved of a job. */
 export function fileLinks(job) {
   const path = `v1/jobs/${job.id}`;
@@ -81,7 +86,7 @@ export function fileLinks(job) {
     { words: "All labels (zip)", href: `${path}/result.zip`, note: isOver(job) ? "masks, manifest, formats" : "as far as they are made", ready: job.done > 0 },
     { words: "Corrected tags (csv)", href: `${path}/tags.csv`, note: changed ? `${counted(changed, "image")} changed` : "none changed yet" },
     { words: "Accepted masks (zip)", href: `${path}/accepted.zip`, note: accepted ? `${counted(accepted, "image")}, for the next training` : "none accepted yet", ready: accepted > 0 },
-    { words: "Failures (csv)", href: `${path}/failures.csv`, note: job.failed ? counted(job.failed, "image") : "none", ready: job.failed > 0 },
+    { words: "Failures (csv)", href: `${path}/failures.csv`, note: failuresNote(job), ready: job.failed > 0 && job.state === "done" },
     { words: "Report", href: `${path}/report.html`, note: job.state === "done" ? "opens in a new tab" : "when the job is done", open: true, ready: job.state === "done" },
   ].map(fileLink);
 }

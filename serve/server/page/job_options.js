@@ -8,7 +8,7 @@ const FORMATS = { coco: "COCO (coco.json)", "label-studio": "Label Studio (label
 export function jobOptions() {
   const { models, default_model: usual, formats } = server.info;
   const name = element("input", { type: "text", placeholder: "named after its folder", maxlength: 200 });
-  const model = element("select", {}, models.map((one) => element("option", { value: one.name, selected: one.name === usual }, `${one.name} (${one.classes.length} classes, ${one.precision})`)));
+  const model = element("select", {}, models.map((one) => element("option", { value: one.name, selected: one.name === usual }, `${one.name} (${one.precision})`)));
   const untagged = element("select", {}, element("option", { value: "skip" }, "leave them out"), element("option", { value: "all" }, "label them with every class"));
   const ignore = element("input", { type: "number", min: 0, max: 1, step: 0.05, value: 0 });
   const prefix = element("input", { type: "text", placeholder: "as in the tags file, e.g. photos/" });
@@ -21,7 +21,7 @@ export function jobOptions() {
     element(
       "div",
       { class: "fields" },
-      field("Leave out pixels less sure than", ignore, "0 to 1; they become 255"),
+      field("Ignore below", ignore, "confidence, 0 to 1; such pixels become 255"),
       field("Prefix of the image names", prefix, "only for folders"),
       element("label", { class: "check" }, confidence, "Confidence pictures too"),
     ),

@@ -54,9 +54,7 @@ function skeleton() {
 
 /** A zip dropped anywhere on the list opens the dialog with it. */
 function acceptDrops(root, signal) {
-  root.addEventListener("dragover", (event) => event.preventDefault(), { signal });
   root.addEventListener("drop", (event) => {
-    event.preventDefault();
     const [file] = event.dataTransfer.files;
     if (file) openNewJob(file);
   }, { signal });

@@ -29,6 +29,8 @@ function start() {
   feed.addEventListener("found", () => showBanner(false));
   line.addEventListener("locked", askLogin);
   addEventListener("hashchange", render);
+  // A file that misses its drop area must not replace the page.
+  for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
   bindKeys(new AbortController().signal, { "?": () => showHelp() });
   enter(takeToken());
 }

@@ -1,0 +1,144 @@
+"""Requests of one size, that come together, become one call of the engine."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Condition, Thread
+
+import numpy as np
+
+from swsss.data.images import Pixels
+from swsss.serve.engines import Candidates, Engine
+from swsss.serve.server.turns import Turns
+
+Answer = tuple[Pixels, Pixels]
+"""Masks and confidences, uint8 [N, H, W]."""
+
+_IDLE_SECONDS = 5.0
+
+
+@dataclass(eq=False)
+class _Ask:
+    images: Pixels
+    candidates: Candidates
+    answer: "Future[Answer]" = field(default_factory=Future)
+    arrived: float = field(default_factory=time.monotonic)
+
+
+class Batcher:
+    """Collects images and asks the engine in a thread of its own, which goes when nothing is asked any more.
+
+    A batch is given to the engine when it is full, or when its oldest image has waited long enough. With a limit of 1,
+    as on a CPU, nothing ever waits for others.
+
+    Args:
+        engine: The model.
+        turns: Shared with everybody else who uses the engine.
+        limit: Images a call; those of one ask stay together, also when they are more.
+        wait: Seconds an image waits for others of its size.
+        observe: Called with the images of a call, the seconds its oldest waited, and the seconds it took.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        turns: Turns,
+        limit: int,
+        wait: float,
+        observe: Callable[[int, float, float], None] = lambda images, waited, took: None,
+    ) -> None:
+        self.limit = limit
+        self._engine, self._turns, self._wait, self._observe = engine, turns, wait, observe
+        self._asks: deque[_Ask] = deque()
+        self._changed = Condition()
+        self._thread: Thread | None = None
+
+    def submit(self, images: Pixels, candidates: Candidates) -> "Future[Answer]":
+        """Ask for images of one size.
+
+        Args:
+            images: uint8 RGB [N, H, W, 3], upright.
+            candidates: int64 [N, K], padded with -1.
+
+        Returns:
+            What the engine gives, or raises. Cancelling it before its turn drops it.
+        """
+        ask = _Ask(images, candidates)
+        with self._changed:
+            self._asks.append(ask)
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="batcher", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+        return ask.answer
+
+    def _run(self) -> None:
+        while batch := self._next():
+            self._answer(batch)
+
+    def _next(self) -> list[_Ask]:
+        """The next batch; empty when nobody asked for a while, and this thread is to end."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._asks, _IDLE_SECONDS):
+                self._thread = None
+                return []
+            # The shape stays that of the oldest, whatever comes while it waits.
+            first = self._asks[0]
+            left = first.arrived + self._wait - time.monotonic()
+            if left > 0:
+                self._changed.wait_for(lambda: self._count(first) >= self.limit, left)
+            return self._take(first)
+
+    def _alike(self, first: _Ask) -> list[_Ask]:
+        return [ask for ask in self._asks if ask.images.shape[1:] == first.images.shape[1:]]
+
+    def _count(self, first: _Ask) -> int:
+        return sum(len(ask.images) for ask in self._alike(first))
+
+    def _take(self, first: _Ask) -> list[_Ask]:
+        batch, images = [first], len(first.images)
+        for ask in self._alike(first)[1:]:
+            if images + len(ask.images) > self.limit:
+                break
+            batch.append(ask)
+            images += len(ask.images)
+        for ask in batch:
+            self._asks.remove(ask)
+        return batch
+
+    def _answer(self, batch: Sequence[_Ask]) -> None:
+        batch = [ask for ask in batch if ask.answer.set_running_or_notify_cancel()]
+        if batch:
+            self._ask_engine(batch)
+
+    def _ask_engine(self, batch: Sequence[_Ask]) -> None:
+        waited = time.monotonic() - batch[0].arrived
+        started = time.monotonic()
+        try:
+            with self._turns.request():
+                started = time.monotonic()
+                masks, confidences = self._engine.label(*_together(batch))
+        except Exception as error:  # whatever the runtime raises: out of memory, most likely
+            if len(batch) == 1:
+                batch[0].answer.set_exception(error)
+                return
+            for ask in batch:
+                self._ask_engine([ask])
+            return
+        self._observe(len(masks), waited, time.monotonic() - started)
+        start = 0
+        for ask in batch:
+            part = slice(start, start := start + len(ask.images))
+            ask.answer.set_result((masks[part], confidences[part]))
+
+
+def _together(batch: Sequence[_Ask]) -> tuple[Pixels, Candidates]:
+    if len(batch) == 1:
+        return batch[0].images, batch[0].candidates
+    width = max(ask.candidates.shape[1] for ask in batch)
+    candidates = [
+        np.pad(ask.candidates, ((0, 0), (0, width - ask.candidates.shape[1])), constant_values=-1) for ask in batch
+    ]
+    return np.concatenate([ask.images for ask in batch]), np.concatenate(candidates)

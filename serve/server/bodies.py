@@ -1,0 +1,95 @@
+"""Bodies of requests, within limits of size and time."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import Request
+
+from swsss.serve.server.problems import Refused
+from swsss.serve.server.settings import Limits
+
+IMAGES = frozenset(
+    {
+        "image/jpeg",
+        "image/png",
+        "image/webp",
+        "image/bmp",
+        "image/x-ms-bmp",
+        "image/tiff",
+        "image/gif",
+        "application/octet-stream",
+    }
+)
+ARCHIVES = frozenset({"application/zip", "application/x-zip-compressed", "application/octet-stream"})
+JSON = frozenset({"application/json"})
+
+_TOO_SLOW = {"Connection": "close"}
+
+
+def check_type(request: Request, allowed: Collection[str]) -> None:
+    """See that the body is of a kind that is taken.
+
+    Raises:
+        Refused: It is of another (415).
+    """
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given not in allowed:
+        named = f"'{given}'" if given else "missing"
+        raise Refused(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The Content-Type is {named}; send one of {', '.join(sorted(allowed))}."
+        )
+
+
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """All of a body that fits into memory.
+
+    Raises:
+        Refused: It is larger than `image_bytes` (413), or comes too slowly (408).
+    """
+    parts = [part async for part in _parts(request, limits, limits.image_bytes)]
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def save_body(request: Request, limits: Limits, path: Path) -> None:
+    """Write a body to a file.
+
+    Raises:
+        Refused: It is larger than `archive_bytes` (413), or comes too slowly (408).
+        OSError: The file cannot be written.
+    """
+    with path.open("wb") as file:
+        async for part in _parts(request, limits, limits.archive_bytes):
+            file.write(part)
+
+
+async def _parts(request: Request, limits: Limits, most: int) -> AsyncIterator[bytes]:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > most:
+        raise _too_large(most)
+    stream, size, started = request.stream(), 0, time.monotonic()
+    while True:
+        left = limits.header_seconds + size / limits.slowest_body - (time.monotonic() - started)
+        try:
+            async with asyncio.timeout(left):
+                part = await anext(stream, b"")
+        except TimeoutError:
+            raise Refused(
+                HTTPStatus.REQUEST_TIMEOUT,
+                f"The body comes at less than {limits.slowest_body // 1024} KiB a second; send it again, faster.",
+                _TOO_SLOW,
+            ) from None
+        if not part:
+            return
+        size += len(part)
+        if size > most:
+            raise _too_large(most)
+        yield part
+
+
+def _too_large(most: int) -> Refused:
+    return Refused(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than the {most} bytes taken here; send less."
+    )

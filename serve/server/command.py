@@ -1,0 +1,57 @@
+"""From the options of `swsss-serve` to its settings."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from swsss.errors import UserError
+from swsss.serve.server.settings import MIB, Limits, Settings
+
+
+def settings_of(options: Mapping[str, Any]) -> Settings:
+    """Read the options, and the environment variables SWSSS_TOKEN and LABEL_STUDIO_API_KEY.
+
+    Raises:
+        UserError: Two models have one name, or the token's file cannot be read or is empty.
+    """
+    limits = Limits(
+        image_bytes=options["max_upload"] * MIB,
+        archive_bytes=options["max_archive"] * MIB,
+        pixels=options["max_pixels"] * 1_000_000,
+        requests=options["queue"],
+    )
+    same = ("folder", "root", "data", "host", "port", "device", "threads", "batch", "workers", "jobs", "label_studio")
+    return Settings(
+        models=_models(options["models"]),
+        token=_token(options["token_file"]),
+        hosts=tuple(options["hosts"]),
+        batch_seconds=options["batch_wait"] / 1000,
+        label_studio_key=os.environ.get("LABEL_STUDIO_API_KEY", ""),
+        limits=limits,
+        **{name: options[name] for name in same},
+    )
+
+
+def _models(given: Sequence[str]) -> dict[str, Path]:
+    models: dict[str, Path] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals or os.sep in name:
+            name, path = Path(text).stem, text
+        if name in models:
+            raise UserError(f"Two models are called '{name}'; name one with --model NAME={path}.")
+        models[name] = Path(path)
+    return models
+
+
+def _token(file: Path | None) -> str:
+    if file is None:
+        return os.environ.get("SWSSS_TOKEN", "")
+    try:
+        token = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--token-file {file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    if not token:
+        raise UserError(f"--token-file {file} is empty; write a token into it.")
+    return token

@@ -1,0 +1,80 @@
+"""Follows the run of a job: fills its index, counts, tells."""
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from swsss.serve.folder import LabelsFolder
+from swsss.serve.plan import Item
+from swsss.serve.records import Failed, Labelled
+from swsss.serve.server.jobs.index import Index
+
+_TOLD_SECONDS = 0.25
+
+
+class Told(Protocol):
+    """Takes what has changed of a job."""
+
+    def __call__(self, **changes: object) -> None:
+        """Fields of the job by name."""
+        ...
+
+
+class JobFollower:
+    """A `Follower` that belongs to a job.
+
+    Args:
+        index: Gets a row an image.
+        stop: Whether the job is to stop.
+        told: Called with total, done, failed and rate now and then.
+
+    Attributes:
+        labelled: Images labelled since this run began.
+        failed: Images that failed since this run began.
+    """
+
+    def __init__(self, index: Index, stop: Callable[[], bool], told: Told) -> None:
+        self.stop, self._index, self._told_of = stop, index, told
+        self._rows: list[Labelled | Failed] = []
+        self._earlier = self.labelled = self.failed = 0
+        self._started = self._last = 0.0
+
+    def tell(self, line: str) -> None:
+        """Lines are for terminals."""
+
+    def begin(self, folder: LabelsFolder, todo: int, earlier: int) -> None:
+        """See `Follower`. What the journal knows and the index does not, as after a kill, gets into the index."""
+        wanted = folder.plan.wanted.__contains__
+        self._index.add(folder.journal.labelled(folder.recipe, wanted))
+        self._earlier = earlier
+        self._started = self._last = time.monotonic()
+        self._told_of(total=todo + earlier)
+        self._tell()
+
+    def done(self, item: Item, row: Labelled | Failed) -> None:
+        """See `Follower`."""
+        self._rows.append(row)
+        if isinstance(row, Failed):
+            self.failed += 1
+        else:
+            self.labelled += 1
+        if time.monotonic() - self._last > _TOLD_SECONDS:
+            self.saved()
+
+    def saved(self) -> None:
+        """See `Follower`."""
+        self._index.add(self._rows)
+        self._rows.clear()
+        self._tell()
+
+    def finishing(self) -> None:
+        """Manifest, formats and report are part of the job."""
+
+    def converting(self, done: int, total: int) -> None:
+        """The formats are part of finishing."""
+
+    def _tell(self) -> None:
+        self._last = time.monotonic()
+        done = self.labelled + self.failed
+        rate = done / max(self._last - self._started, 1e-3)
+        self._told_of(done=self._earlier + done, failed=self.failed, rate=rate)

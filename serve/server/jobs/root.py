@@ -1,0 +1,55 @@
+"""The folder that jobs may read: everything a client names lies in it, whatever links there are."""
+
+import os
+from pathlib import Path
+
+from swsss.errors import UserError
+from swsss.serve.server.problems import Refused, not_found, unprocessable
+
+
+class Root:
+    """The server's root.
+
+    Args:
+        path: The folder, or None when no folder may be named.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = None if path is None else path.resolve()
+
+    def find(self, name: str) -> Path:
+        """The file or folder a client names by its path below the root, links followed.
+
+        Raises:
+            Refused: There is no root, or the path is absolute, leads out of it, or to nothing.
+        """
+        if self.path is None:
+            raise unprocessable("This server was started without --root, so that no folder can be named; upload a ZIP.")
+        if "\0" in name or name.startswith(("/", "\\")) or ".." in Path(name).parts:
+            raise self._outside(name)
+        try:
+            found = (self.path / name).resolve(strict=True)
+        except (OSError, RuntimeError):
+            raise not_found(f"There is no '{name}' below the server's root.") from None
+        if not found.is_relative_to(self.path):
+            raise self._outside(name)
+        return found
+
+    def _outside(self, name: str) -> Refused:
+        return unprocessable(f"'{name}' is not a path below the server's root; write one, without '..'.")
+
+
+def check_links(folder: Path, within: Path) -> None:
+    """See that no image below `folder` is a link to a file outside of `within`.
+
+    Raises:
+        UserError: One is.
+    """
+    inside = within.resolve()
+    for place, _, _ in os.walk(folder):
+        with os.scandir(place) as entries:
+            links = [entry.path for entry in entries if entry.is_symlink()]
+        for link in links:
+            if not Path(link).resolve().is_relative_to(inside):
+                told = os.path.relpath(link, folder)
+                raise UserError(f"'{told}' is a link that leads out of the server's root; remove it, or copy the file.")

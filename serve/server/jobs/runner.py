@@ -1,0 +1,222 @@
+"""Runs jobs in threads of its own, and keeps what is known of them."""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from swsss.data.classes import palette
+from swsss.errors import Interrupted, Unfinished, UserError
+from swsss.export.metadata import ModelInfo
+from swsss.serve.label import Order, label_folder
+from swsss.serve.server.hub import Hub
+from swsss.serve.server.jobs.follower import JobFollower
+from swsss.serve.server.jobs.index import Index
+from swsss.serve.server.jobs.records import Job, now
+from swsss.serve.server.jobs.root import check_links
+from swsss.serve.server.jobs.store import JobStore
+from swsss.serve.server.metrics import Metrics
+from swsss.serve.server.problems import Refused
+
+Wish = Literal["pause", "cancel", "close"]
+
+log = structlog.get_logger()
+
+
+class Runner:
+    """Works off the queue of jobs, oldest first.
+
+    Args:
+        hub: The models.
+        store: Where jobs are kept.
+        folder_of: The folder of a job, by its id.
+        index_of: The index of a job, by its id.
+        within: The folder a job's images must lie in.
+        metrics: Told about images.
+        changed: Called with every job that changes, from any thread.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        store: JobStore,
+        folder_of: Callable[[str], Path],
+        index_of: Callable[[str], Index],
+        within: Callable[[Job], Path],
+        metrics: Metrics,
+        changed: Callable[[Job], None],
+    ) -> None:
+        self._hub, self._store, self._metrics = hub, store, metrics
+        self._folder_of, self._index_of, self._within, self._told = folder_of, index_of, within, changed
+        self._changed = threading.Condition()
+        self._jobs = {job.id: job for job in store.all()}
+        self._wishes: dict[str, Wish] = {}
+        self._closing = False
+        self._threads: list[threading.Thread] = []
+        for job in self._jobs.values():
+            if job.state == "running":  # the server was killed
+                self._put(job.now(state="queued"))
+
+    def start(self, threads: int) -> None:
+        """Begin to work."""
+        self._threads = [threading.Thread(target=self._work, name=f"job-{number}") for number in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def jobs(self) -> Sequence[Job]:
+        """All jobs, the newest first."""
+        with self._changed:
+            return sorted(self._jobs.values(), key=lambda job: (job.created, job.id), reverse=True)
+
+    def get(self, job_id: str) -> Job | None:
+        """A job as it is now."""
+        with self._changed:
+            return self._jobs.get(job_id)
+
+    def put(self, job: Job) -> None:
+        """Take in a job, new or with another state."""
+        with self._changed:
+            self._wishes.pop(job.id, None)
+            self._put(job)
+            self._changed.notify_all()
+
+    def wish(self, job_id: str, wish: Wish) -> None:
+        """Ask a running job to stop."""
+        with self._changed:
+            self._wishes[job_id] = wish
+
+    def settled(self, job_id: str, seconds: float) -> bool:
+        """Wait until a job does not run; whether it does not."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._runs(job_id), seconds)
+
+    def remove(self, job_id: str) -> None:
+        """Forget a job that does not run."""
+        with self._changed:
+            self._jobs.pop(job_id, None)
+            self._store.remove(job_id)
+
+    def close(self) -> None:
+        """Stop after the images being labelled; what is not done goes on at the next start."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _runs(self, job_id: str) -> bool:
+        job = self._jobs.get(job_id)
+        return job is not None and job.state == "running"
+
+    def _put(self, job: Job) -> None:
+        self._jobs[job.id] = job
+        self._store.put(job)
+        self._told(job)
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            with structlog.contextvars.bound_contextvars(job=job.id):
+                log.info("job started")
+                ended = self._run(job)
+                log.info("job ended", state=ended.state, done=ended.done, failed=ended.failed, message=ended.message)
+                with self._changed:
+                    self._wishes.pop(job.id, None)
+                    try:
+                        self._put(ended)
+                    except OSError:  # told when the disk has room again
+                        self._jobs[job.id] = ended
+                        self._told(ended)
+                    self._changed.notify_all()
+
+    def _next(self) -> Job | None:
+        """The oldest job that waits, now running; None when the server closes."""
+        with self._changed:
+            while not self._closing:
+                waiting = [job for job in self._jobs.values() if job.state == "queued"]
+                if waiting:
+                    job = min(waiting, key=lambda job: (job.created, job.id))
+                    started = job.now(
+                        state="running", started=job.started or now(), finished=None, message="", rate=0.0
+                    )
+                    self._put(started)
+                    return started
+                self._changed.wait()
+            return None
+
+    def _run(self, job: Job) -> Job:
+        try:
+            return self._label(job)
+        except Interrupted:
+            return self._stopped(job)
+        except (UserError, Unfinished, Refused) as error:
+            message = str(error)
+        except OSError as error:
+            message = f"{error}. What is labelled is kept; mend that, and resume."
+        except Exception:
+            log.exception("job failed")
+            message = "Something went wrong in the server; its log says more under this job's id."
+        return self._now(job).now(state="failed", finished=now(), message=self._plain(job, message))
+
+    def _label(self, job: Job) -> Job:
+        model = self._hub.get(job.wishes.model)
+        check_links(job.images, self._within(job))
+        with self._changed:
+            job = job.now(classes=classes_of(model.info))
+            self._jobs[job.id] = job
+        follower = JobFollower(
+            self._index_of(job.id), lambda: self._stops(job.id), lambda **changes: self._progress(job.id, **changes)
+        )
+        result = label_folder(self._order(job), model.for_jobs, follower)
+        self._metrics.images.labels(model.name, "job").inc(follower.labelled)
+        self._metrics.failures.labels("any", "job").inc(follower.failed)
+        message = " ".join(line for line in result.lines[1:-1]) if result.failed else ""
+        return self._now(job).now(state="done", finished=now(), message=self._plain(job, message))
+
+    def _order(self, job: Job) -> Order:
+        wishes = job.wishes
+        return Order(
+            job.images,
+            job.labels,
+            out=self._folder_of(job.id) / "labels",
+            confidence=wishes.confidence,
+            ignore_below=wishes.ignore_below,
+            formats=wishes.formats,
+            image_prefix=wishes.image_prefix,
+            untagged=wishes.untagged,
+            batch=self._hub.settings.batch,
+            workers=self._hub.settings.workers,
+        )
+
+    def _stops(self, job_id: str) -> bool:
+        return self._closing or job_id in self._wishes
+
+    def _progress(self, job_id: str, **changes: object) -> None:
+        with self._changed:
+            self._jobs[job_id] = self._jobs[job_id].now(**changes)
+            self._told(self._jobs[job_id])
+            if "done" not in changes:  # not for every image: the index and the journal know those
+                self._store.put(self._jobs[job_id])
+
+    def _stopped(self, job: Job) -> Job:
+        wish = self._wishes.get(job.id)
+        if wish == "cancel":
+            return self._now(job).now(state="cancelled", finished=now())
+        return self._now(job).now(state="paused" if wish == "pause" else "queued")
+
+    def _now(self, job: Job) -> Job:
+        with self._changed:
+            return self._jobs.get(job.id, job)
+
+    def _plain(self, job: Job, message: str) -> str:
+        """A message without the paths of this machine."""
+        for folder in (self._folder_of(job.id), job.images.parent, self._within(job)):
+            message = message.replace(f"{folder}/", "")
+        return message
+
+
+def classes_of(info: ModelInfo) -> tuple[tuple[str, str], ...]:
+    """Name and colour (`#rrggbb`) of each class of a model."""
+    colours = palette()
+    return tuple((name, f"#{colours[index].tobytes().hex()}") for index, name in enumerate(info.classes))

@@ -1,0 +1,53 @@
+"""What Prometheus is told."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The figures of one server.
+
+    Attributes:
+        stage: Seconds an image spends in each stage: decode, wait, infer, encode.
+        batch: Images of a call of the engine.
+        images: Labelled, by model and by who asked: request or job.
+        failures: Images that could not be labelled, by stage and by who asked.
+        queue: Images asked for by requests and not answered yet.
+        requests: By route, method and status.
+        seconds: Of whole requests, by route.
+        jobs: By state.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.stage = Histogram(
+            "swsss_stage_seconds",
+            "Seconds an image spends in a stage",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.batch = Histogram(
+            "swsss_batch_images", "Images of a call of the engine", buckets=(1, 2, 4, 8, 16, 32), registry=self.registry
+        )
+        self.images = Counter("swsss_images", "Images labelled", ["model", "source"], registry=self.registry)
+        self.failures = Counter(
+            "swsss_failures", "Images that could not be labelled", ["stage", "source"], registry=self.registry
+        )
+        self.queue = Gauge("swsss_queue_depth", "Requests admitted and not answered yet", registry=self.registry)
+        self.requests = Counter(
+            "swsss_http_requests", "HTTP requests", ["route", "method", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "swsss_http_seconds", "Seconds of HTTP requests", ["route"], buckets=_SECONDS, registry=self.registry
+        )
+        self.jobs = Gauge("swsss_jobs", "Jobs by state", ["state"], registry=self.registry)
+
+    def call(self, images: int, waited: float, took: float) -> None:
+        """Take down a call of the engine: its images, and the seconds it waited and took."""
+        self.batch.observe(images)
+        self.stage.labels("wait").observe(waited)
+        self.stage.labels("infer").observe(took / images)

@@ -1,0 +1,8 @@
+// Swagger UI on /docs: its files come from this server, and it asks no other.
+window.ui = SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#routes",
+  deepLinking: true,
+  tryItOutEnabled: true,
+  validatorUrl: null,
+});

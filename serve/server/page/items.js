@@ -1,0 +1,153 @@
+/** The images of a job under one filter and order: a list with holes that are filled when someone looks at them. */
+import { address, ask } from "./api.js";
+
+const PAGE = 200;
+const KEPT_PAGES = 60;
+
+/** What a filter may hold, with what it is when nothing is chosen. */
+export const USUAL = { show: "all", sort: "name", order: "asc", class: "", search: "" };
+
+/** Tells "change" after anything in it is different, and "problem" with the error as its detail. */
+export class ItemList extends EventTarget {
+  constructor(job, filter) {
+    super();
+    this.job = job;
+    this.filter = { ...USUAL, ...filter };
+    this.total = null;
+    this.items = [];
+    this.pages = new Map();
+    this.age = 0;
+    this.scroll = 0;
+  }
+
+  /** The item at a place, or undefined while it is not known. */
+  get(index) {
+    return this.items[index];
+  }
+
+  /** Ask for what is missing between two places, both included. */
+  need(first, last) {
+    const end = this.total === null ? last : Math.min(last, this.total - 1);
+    for (let page = Math.floor(first / PAGE); page * PAGE <= end; page += 1) {
+      const from = Math.max(first, page * PAGE);
+      const to = Math.min(end, page * PAGE + PAGE - 1);
+      if (this.total === null || this.lacks(from, to)) this.load(page).catch((error) => this.tell("problem", error));
+    }
+  }
+
+  /** The item at a place, waited for; undefined outside the list. */
+  async at(index) {
+    while (index >= 0 && !this.items[index] && (this.total === null || index < this.total)) {
+      const { age } = this;
+      await this.load(Math.floor(index / PAGE));
+      // An answer from before a change was thrown away: then once more.
+      if (age === this.age) break;
+    }
+    return this.items[index];
+  }
+
+  /** Read anew what is seen; everything else is forgotten and read when it is seen. */
+  async refresh(first, last) {
+    this.age += 1;
+    this.pages.clear();
+    const kept = this.items.slice(first, last + 1);
+    const pages = [];
+    for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page += 1) pages.push(page);
+    this.items = [];
+    // What is on the screen stays there until its successor has come.
+    kept.forEach((item, at) => { this.items[first + at] = item; });
+    await Promise.all(pages.map((page) => this.load(page)));
+  }
+
+  /** Put the new state of an item in its place. */
+  replace(item) {
+    const index = this.items.findIndex((one) => one?.number === item.number);
+    if (index >= 0) this.items[index] = item;
+    this.tell("change");
+  }
+
+  /** Take an item out, as the server does when it no longer passes the filter. */
+  remove(index) {
+    this.shift(() => this.items.splice(index, 1), -1);
+  }
+
+  /** Put an item back where it was. */
+  insert(index, item) {
+    this.shift(() => {
+      // Splice ignores places behind the end of what is known.
+      if (this.items.length < index) this.items.length = index;
+      this.items.splice(index, 0, item);
+    }, 1);
+  }
+
+  shift(change, difference) {
+    // Answers that are under way count places as they were.
+    this.age += 1;
+    this.pages.clear();
+    change();
+    this.total = Math.max(0, (this.total ?? 0) + difference);
+    this.tell("change");
+  }
+
+  lacks(from, to) {
+    for (let index = from; index <= to; index += 1) if (!this.items[index]) return true;
+    return false;
+  }
+
+  load(page) {
+    if (!this.pages.has(page)) {
+      const { age } = this;
+      const loading = this.fetchPage(page, age);
+      this.pages.set(page, loading);
+      const done = () => this.age === age && this.pages.get(page) === loading && this.pages.delete(page);
+      loading.then(done, done);
+    }
+    return this.pages.get(page);
+  }
+
+  async fetchPage(page, age) {
+    const query = { offset: page * PAGE, limit: PAGE, ...this.filter };
+    const answer = await ask(address(`v1/jobs/${this.job}/images`, query));
+    if (age !== this.age) return;
+    this.total = answer.total;
+    this.items.length = Math.min(this.items.length, answer.total);
+    answer.items.forEach((item, at) => { this.items[answer.offset + at] = item; });
+    this.forget(page);
+    this.tell("change");
+  }
+
+  /** Of a hundred thousand items only the surroundings are kept. */
+  forget(page) {
+    this.recent = [page, ...(this.recent ?? []).filter((one) => one !== page)];
+    if (this.recent.length <= KEPT_PAGES) return;
+    const gone = this.recent.pop() * PAGE;
+    for (let index = gone; index < gone + PAGE; index += 1) delete this.items[index];
+  }
+
+  tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+/** Whether an item passes a filter after a change, as far as the page can tell by itself. */
+export function passes(item, { show, class: only }) {
+  if (only !== "" && !(item.pixels?.[only] > 0)) return false;
+  if (show === "all") return true;
+  if (show === "labelled" || show === "failed") return item.state === show;
+  if (show === "tag_without_pixels") return item.not_found.length > 0;
+  if (show === "unreviewed") return item.state === "labelled" && item.verdict === "";
+  if (show === "changed") return item.changed;
+  return item.verdict === show;
+}
+
+let current = null;
+
+/** The list of a job and filter; the one shown last is kept, with what is known and how far it is scrolled. */
+export function listOf(job, filter) {
+  const wanted = JSON.stringify([job, { ...USUAL, ...filter }]);
+  if (current?.key !== wanted) {
+    current = new ItemList(job, filter);
+    current.key = wanted;
+  }
+  return current;
+}

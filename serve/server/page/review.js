@@ -1,0 +1,191 @@
+/** The review of one image after the other. */
+import { ask } from "./api.js";
+import { jobs, learn } from "./connection.js";
+import { Viewer } from "./canvas.js";
+import { element } from "./dom.js";
+import { basename } from "./format.js";
+import { listOf, USUAL } from "./items.js";
+import { bindKeys } from "./keys.js";
+import { maskOfItem, pictureOf } from "./masks.js";
+import { reviewKeys } from "./review_keys.js";
+import { reviewBar } from "./review_bar.js";
+import { findPlace } from "./review_list.js";
+import { reviewPanel } from "./review_panel.js";
+import { go, route, stay } from "./router.js";
+import { saverOf } from "./saver.js";
+import { errorState, problem, toast } from "./toasts.js";
+import { viewTools } from "./view_tools.js";
+
+// Until then the picture before stays: a flash of nothing would disturb more.
+const PATIENCE = 150;
+const DECIDED = { accepted: "Accepted", rejected: "Rejected", flagged: "Flagged" };
+
+/** Show it until the signal ends. */
+export async function showReview(root, signal, id, number) {
+  document.title = "Review – swsss";
+  root.classList.add("review");
+  try {
+    if (!jobs.has(id)) learn(await ask(`v1/jobs/${id}`, { signal }));
+    const { at = "0", ...asked } = route().query;
+    const list = listOf(id, { ...USUAL, ...asked });
+    const place = await findPlace(id, list, number, Number(at));
+    if (!signal.aborted) new Review(root, signal, jobs.get(id), list).open(place);
+  } catch (error) {
+    if (!signal.aborted) root.replaceChildren(errorState(error, () => { root.replaceChildren(); showReview(root, signal, id, number); }));
+  }
+}
+
+/** What was changed in this visit, for undo. */
+const changes = [];
+const followed = new WeakSet();
+
+class Review {
+  constructor(root, signal, job, list) {
+    Object.assign(this, { signal, job, list, opened: new AbortController(), moving: 0 });
+    this.viewer = new Viewer(job.classes, signal);
+    this.tools = viewTools(this.viewer);
+    this.panel = reviewPanel(job, {
+      toggle: (tag) => this.toggle(tag),
+      decide: (verdict) => this.decide(verdict),
+      restore: () => this.change({ tags: this.tagsOf(this.place.item.original_tags) }),
+      hide: (hidden) => this.viewer.set({ hidden }),
+      rest: () => this.viewer.element.focus({ preventScroll: true }),
+    });
+    this.bar = reviewBar({ back: () => this.back(), move: (step) => this.move(step), undo: () => this.undo(), tools: this.tools.box });
+    this.failure = element("p", { class: "no-picture", hidden: true });
+    root.replaceChildren(this.bar.box, element("div", { class: "stage-frame" }, this.viewer.element, this.bar.busy, this.failure), this.panel.box);
+    list.addEventListener("change", () => this.tellPlace(), { signal });
+    signal.addEventListener("abort", () => this.opened.abort());
+    if (changes.some((one) => one.job !== job.id)) changes.length = 0;
+    bindKeys(signal, { ...reviewKeys(this), ...this.panel.chips.keys, ...this.tools.keys }, this.tools.released);
+  }
+
+  /** Show an image. */
+  async open(place) {
+    this.opened.abort();
+    this.opened = new AbortController();
+    const { signal } = this.opened;
+    this.place = place;
+    this.saver = saverOf(this.job.id, place.item);
+    this.follow(this.saver, place);
+    for (const name of ["change", "saved", "failed"]) this.saver.addEventListener(name, () => this.show(), { signal });
+    this.saver.addEventListener("saved", ({ detail }) => detail.mask && this.viewer.setMask(detail.mask), { signal });
+    this.panel.open(place.item);
+    this.show();
+    stay(`jobs/${this.job.id}/images/${place.item.number}`, { ...this.query(), at: place.index });
+    document.title = `${basename(place.item.image)} – swsss`;
+    await this.showPicture(this.saver.item, signal);
+    if (!signal.aborted) place.prepare(this.job.id);
+  }
+
+  async showPicture(item, signal) {
+    const failed = item.state === "failed";
+    this.failure.hidden = !failed;
+    this.failure.textContent = failed ? "This image could not be labelled." : "";
+    if (failed) return this.viewer.show(null, null);
+    const timer = setTimeout(() => signal.aborted || this.viewer.show(null, null), PATIENCE);
+    try {
+      const [picture, mask] = await Promise.all([pictureOf(this.job.id, item), maskOfItem(this.job.id, item)]);
+      // A change that was stored meanwhile has brought a newer mask.
+      if (!signal.aborted && this.saver.item.version === item.version) this.viewer.show(picture, mask);
+      else if (!signal.aborted) this.viewer.show(picture, this.viewer.mask);
+    } catch (error) {
+      if (signal.aborted) return null;
+      this.failure.hidden = false;
+      this.failure.textContent = `The picture could not be loaded: ${error.message}`;
+    } finally {
+      clearTimeout(timer);
+    }
+    return null;
+  }
+
+  /** What has to happen after a change is stored or refused, also when another image is shown by then. */
+  follow(saver, place) {
+    if (followed.has(saver)) return;
+    followed.add(saver);
+    saver.addEventListener("saved", ({ detail }) => place.settle({ ...detail.item, verdict: saver.wanted.verdict }));
+    saver.addEventListener("failed", ({ detail }) => {
+      place.settle(saver.item);
+      problem(detail, `The change of “${basename(saver.item.image)}” was not stored.`);
+    });
+  }
+
+  show() {
+    const { item, wanted, sending } = this.saver;
+    this.panel.update(item, wanted);
+    this.bar.setBusy(sending);
+    this.viewer.canvas.setAttribute("aria-label", this.describe(item));
+    this.viewer.canvas.dataset.version = item.version;
+    this.tellPlace();
+  }
+
+  describe(item) {
+    const found = this.job.classes.filter((one) => item.found.includes(one.id)).map((one) => one.name);
+    return `${item.image}, mask of ${found.join(", ") || "background only"}`;
+  }
+
+  tellPlace() {
+    if (!this.place) return;
+    this.place.locate();
+    this.bar.tell(this.place, this.list.total);
+  }
+
+  query() {
+    return Object.fromEntries(Object.entries(this.list.filter).filter(([key, value]) => value !== USUAL[key]));
+  }
+
+  tagsOf(tags) {
+    return tags ?? this.job.classes.map((one) => one.id).filter((id) => id !== 0);
+  }
+
+  toggle(tag) {
+    if (this.saver.item.state === "failed") return;
+    const tags = this.saver.wanted.tags ?? [];
+    this.change({ tags: tags.includes(tag) ? tags.filter((one) => one !== tag) : [...tags, tag].sort((one, other) => one - other) });
+  }
+
+  /** Store a change, and remember what was before. */
+  change(part) {
+    changes.push({ job: this.job.id, number: this.place.item.number, index: this.place.index, before: { ...this.saver.wanted } });
+    this.saver.set(part);
+    if ("verdict" in part) this.place.settle({ ...this.saver.item, verdict: part.verdict });
+  }
+
+  decide(verdict) {
+    if (this.saver.item.state === "failed") return;
+    const again = this.saver.wanted.verdict === verdict;
+    this.change({ verdict: again ? "" : verdict });
+    this.bar.say(again ? "Taken back." : `${DECIDED[verdict]}.`);
+    if (!again && verdict !== "flagged") this.move(1);
+  }
+
+  async undo() {
+    const last = changes.pop();
+    if (!last) return void toast("There is nothing to undo.");
+    try {
+      if (last.number !== this.place.item.number) await this.open(await findPlace(this.job.id, this.list, last.number, last.index));
+      this.saver.set({ verdict: last.before.verdict, tags: last.before.tags === null && this.saver.wanted.tags !== null ? this.tagsOf(null) : last.before.tags });
+      this.place.settle({ ...this.saver.item, verdict: last.before.verdict });
+      this.bar.say("Undone.");
+    } catch (error) {
+      problem(error);
+    }
+  }
+
+  async move(step) {
+    this.moving += 1;
+    const asked = this.moving;
+    try {
+      const place = await this.place.beside(step);
+      if (this.signal.aborted || asked !== this.moving) return;
+      if (place) this.open(place);
+      else toast(step > 0 ? "This was the last image of this filter." : "This is the first image of this filter.");
+    } catch (error) {
+      problem(error);
+    }
+  }
+
+  back() {
+    go(`jobs/${this.job.id}`, { ...this.query(), at: this.place.index });
+  }
+}

@@ -1,0 +1,81 @@
+/** One image of the grid: thumbnail, name, confidence and what is odd about it. */
+import { address } from "./api.js";
+import { element, setText } from "./dom.js";
+import { basename, percent } from "./format.js";
+import { icon } from "./icons.js";
+import { hrefOf } from "./router.js";
+
+const VERDICTS = { accepted: "check", rejected: "cross", flagged: "flag" };
+
+/**
+ * Makes the tiles of a job.
+ * @param {object} job The job; its classes give the names.
+ * @param {() => object} query The filter, for the address of the review.
+ */
+export function tileOf(job, query) {
+  const names = new Map(job.classes.map((one) => [one.id, one.name]));
+  return () => {
+    const picture = element("img", { alt: "", draggable: "false", decoding: "async" });
+    const frame = element("span", { class: "frame" }, picture);
+    const name = element("bdi", { class: "file-name" });
+    const note = element("span", { class: "note" });
+    const marks = element("span", { class: "marks" });
+    const link = element("a", { class: "tile" }, frame, marks, element("span", { class: "caption" }, name, note));
+    picture.addEventListener("load", () => link.classList.remove("waiting"));
+    picture.addEventListener("error", () => link.classList.replace("waiting", "gone"));
+    let drawn = "";
+    return { link, update };
+
+    function update(item, index, quick) {
+      if (!item) return clear();
+      const state = JSON.stringify([item.number, item.version, item.verdict, item.changed, item.state, item.not_found, index]);
+      if (state === drawn) return;
+      // The text is cheap; a picture that is gone before it arrives is not.
+      if (!quick) drawn = state;
+      link.href = hrefOf(`jobs/${job.id}/images/${item.number}`, { ...query(), at: index });
+      link.title = item.image;
+      setText(name, basename(item.image));
+      describe(item);
+      if (item.state === "failed") return fail();
+      const source = address(`v1/jobs/${job.id}/images/${item.number}/thumbnail`, { v: item.version });
+      if (quick || picture.getAttribute("src") === source) return;
+      link.className = "tile waiting";
+      picture.src = source;
+    }
+
+    function clear() {
+      if (drawn === "" && link.classList.contains("empty-tile")) return;
+      drawn = "";
+      link.className = "tile waiting empty-tile";
+      link.removeAttribute("href");
+      picture.removeAttribute("src");
+      setText(name, "");
+      setText(note, "");
+      marks.replaceChildren();
+    }
+
+    function fail() {
+      link.className = "tile failed";
+      picture.removeAttribute("src");
+    }
+
+    function describe(item) {
+      const failed = item.state === "failed";
+      const lacking = item.not_found.map((id) => names.get(id) ?? id);
+      setText(note, failed ? "failed" : percent(item.confidence, 0));
+      const shown = [
+        failed && mark("warn", "bad", "Failed"),
+        item.verdict && mark(VERDICTS[item.verdict], item.verdict, item.verdict),
+        item.changed && mark("pencil", "changed", "Tags changed"),
+        lacking.length > 0 && mark("warn", "lacking", `No pixels of: ${lacking.join(", ")}`),
+      ].filter(Boolean);
+      marks.replaceChildren(...shown);
+      const words = [item.image, failed ? "failed" : `confidence ${percent(item.confidence, 0)}`, ...shown.map((one) => one.title.toLowerCase())];
+      link.setAttribute("aria-label", words.filter((one) => one !== "failed" || failed).join(", "));
+    }
+  };
+}
+
+function mark(drawing, kind, words) {
+  return element("span", { class: `mark ${kind}`, title: words }, icon(drawing));
+}

@@ -1,0 +1,85 @@
+"""What the routes are given: the server's parts, as FastAPI's dependencies."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from swsss.serve.server.hub import Hub
+from swsss.serve.server.jobs.desk import Desk
+from swsss.serve.server.jobs.records import Job
+from swsss.serve.server.jobs.review import Review
+from swsss.serve.server.jobs.rows import Item
+from swsss.serve.server.metrics import Metrics
+from swsss.serve.server.service import Service
+from swsss.serve.server.settings import Settings
+
+
+class Parts:
+    """All of a server.
+
+    Args:
+        settings: What it was told.
+        metrics: Its figures.
+        hub: Its models.
+        desk: Its jobs.
+
+    Attributes:
+        service: Labels images for requests.
+        review: Shows and corrects what jobs made.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, hub: Hub, desk: Desk) -> None:
+        self.settings, self.metrics, self.hub, self.desk = settings, metrics, hub, desk
+        self.service = Service(hub, metrics, settings.limits, settings.workers)
+        self.review = Review(desk, self.service)
+
+    def close(self) -> None:
+        """Stop working; jobs go on at the next start."""
+        self.desk.close()
+        self.review.close()
+        self.service.close()
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+TheParts = Annotated[Parts, Depends(_parts)]
+
+
+async def take_place(parts: TheParts) -> AsyncIterator[None]:
+    """A place in the queue until the request is answered.
+
+    Raises:
+        Refused: All places are taken (503).
+    """
+    with parts.service.admitted():
+        yield
+
+
+def _desk(parts: TheParts) -> Desk:
+    return parts.desk
+
+
+def _review(parts: TheParts) -> Review:
+    return parts.review
+
+
+TheDesk = Annotated[Desk, Depends(_desk)]
+TheReview = Annotated[Review, Depends(_review)]
+
+
+def _job(job_id: str, desk: TheDesk) -> Job:
+    return desk.get(job_id)
+
+
+TheJob = Annotated[Job, Depends(_job)]
+
+
+def _item(job: TheJob, number: int, review: TheReview) -> Item:
+    return review.item(job, number)
+
+
+TheItem = Annotated[Item, Depends(_item)]

@@ -1,0 +1,1 @@
+"""Protocols of other tools: the Open Inference Protocol, and Label Studio ML backends."""

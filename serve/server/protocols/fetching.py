@@ -1,0 +1,95 @@
+"""Images that Label Studio names: in the task itself, below the root, or on the Label Studio there is."""
+
+import asyncio
+import base64
+import binascii
+from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
+
+import httpx
+
+from swsss.errors import UserError
+from swsss.serve.server.jobs.root import Root
+from swsss.serve.server.problems import Refused
+from swsss.serve.server.settings import Settings
+
+_LOCAL = "/data/local-files/"
+_SECONDS = 30.0
+
+
+class Fetcher:
+    """Gets images, from nowhere but where the server was told it may.
+
+    Args:
+        settings: Label Studio's address and token, and the limits.
+        root: The folder that may be read.
+    """
+
+    def __init__(self, settings: Settings, root: Root) -> None:
+        self._limits, self._root = settings.limits, root
+        self._studio = settings.label_studio.rstrip("/")
+        self._headers = {"Authorization": f"Token {settings.label_studio_key}"} if settings.label_studio_key else {}
+
+    async def __call__(self, address: str) -> bytes:
+        """The bytes behind an address.
+
+        Raises:
+            UserError: It may not be fetched, is not there, or is too large.
+        """
+        if address.startswith("data:"):
+            data = _data(address)
+            self._check_size(len(data))
+            return data
+        parts = urlsplit(address)
+        if not parts.netloc and parts.path == _LOCAL and self._root.path is not None:
+            return await asyncio.to_thread(self._local, parse_qs(parts.query).get("d", [""])[0])
+        if not self._studio:
+            raise UserError(
+                f"'{address[:200]}' cannot be fetched: start swsss-serve with --label-studio http://HOST and the "
+                "environment variable LABEL_STUDIO_API_KEY."
+            )
+        target = address if parts.netloc else f"{self._studio}/{address.lstrip('/')}"
+        if urlsplit(target)[:2] != urlsplit(self._studio)[:2]:
+            raise UserError(f"'{address[:200]}' is not on {self._studio}, the only host images are fetched from.")
+        return await self._download(target)
+
+    def _local(self, name: str) -> bytes:
+        try:
+            path = self._root.find(name.lstrip("/"))
+            if not path.is_file() or path.stat().st_size > self._limits.image_bytes:
+                raise UserError(f"'{name}' is no file that can be taken.")
+            return path.read_bytes()
+        except Refused as refusal:
+            raise UserError(refusal.detail) from None
+        except OSError as error:
+            raise UserError(f"'{name}' cannot be read: {error.strerror}.") from None
+
+    async def _download(self, address: str) -> bytes:
+        data = bytearray()
+        try:
+            # Redirects would lead to other hosts, with the token.
+            async with (
+                httpx.AsyncClient(timeout=_SECONDS, headers=self._headers, trust_env=False) as client,
+                client.stream("GET", address) as response,
+            ):
+                if response.status_code != httpx.codes.OK:
+                    raise UserError(f"{address} answers with {response.status_code}; is LABEL_STUDIO_API_KEY right?")
+                async for part in response.aiter_bytes():
+                    data += part
+                    self._check_size(len(data))
+        except httpx.HTTPError as error:
+            raise UserError(f"{address} cannot be fetched: {type(error).__name__}.") from None
+        return bytes(data)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limits.image_bytes:
+            raise UserError(f"The image is larger than the {self._limits.image_bytes} bytes taken here (--max-upload).")
+
+
+def _data(address: str) -> bytes:
+    header, comma, content = address.partition(",")
+    try:
+        if not comma:
+            raise ValueError
+        return base64.b64decode(content, validate=True) if header.endswith(";base64") else unquote_to_bytes(content)
+    except (binascii.Error, ValueError):
+        raise UserError("The data: address of the image is damaged.") from None

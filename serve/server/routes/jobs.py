@@ -1,0 +1,158 @@
+"""`/v1/jobs`: folders labelled in the background."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from swsss.serve.server.bodies import ARCHIVES, JSON, check_type, save_body
+from swsss.serve.server.jobs.desk import Desk
+from swsss.serve.server.jobs.downloads import labels_archive
+from swsss.serve.server.jobs.records import FolderJob, Job, Wishes
+from swsss.serve.server.parts import TheDesk, TheJob
+from swsss.serve.server.problems import Refused, not_found
+
+_ARCHIVE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "A ZIP file with images, and tags.csv.",
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+router = APIRouter(prefix="/v1", tags=["jobs"])
+
+
+@router.get("/folders", summary="Look into a folder below the server's root")
+async def folders(desk: TheDesk, path: Annotated[str, Query(max_length=4000)] = "") -> dict[str, Any]:
+    return await asyncio.to_thread(desk.folders, path)
+
+
+@router.get("/jobs", summary="All jobs, the newest first")
+async def jobs(desk: TheDesk) -> dict[str, Any]:
+    return {"jobs": await asyncio.to_thread(lambda: [desk.public(job) for job in desk.runner.jobs()])}
+
+
+@router.post("/jobs", status_code=HTTPStatus.CREATED, summary="Label a folder below the server's root")
+async def submit(request: Request, desk: TheDesk, job: Annotated[FolderJob, Body()]) -> dict[str, Any]:
+    check_type(request, JSON)
+    return desk.public(await asyncio.to_thread(desk.submit, job))
+
+
+@router.post(
+    "/jobs/archive",
+    status_code=HTTPStatus.CREATED,
+    summary="Upload images and tags as a ZIP file, and label them",
+    openapi_extra=_ARCHIVE,
+)
+async def submit_archive(request: Request, desk: TheDesk, wishes: Annotated[Wishes, Query()]) -> dict[str, Any]:
+    check_type(request, ARCHIVES)
+    path = desk.archive_path()
+    try:
+        await save_body(request, desk.settings.limits, path)
+        job = await asyncio.to_thread(desk.submit_archive, path, wishes)
+    finally:
+        path.unlink(missing_ok=True)
+    return desk.public(job)
+
+
+@router.get("/jobs/events", response_class=EventSourceResponse, summary="Jobs as they change (server-sent events)")
+async def all_events(desk: TheDesk) -> AsyncIterator[ServerSentEvent]:
+    for job in desk.runner.jobs():
+        yield _event(desk, job)
+    async for ids in desk.events.listen():
+        for job_id in sorted(ids):
+            yield _told(desk, job_id)
+
+
+@router.get("/jobs/{job_id}", summary="One job")
+async def one(desk: TheDesk, job: TheJob) -> dict[str, Any]:
+    return desk.public(job)
+
+
+@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, summary="One job as it changes, until it ends")
+async def events(desk: TheDesk, job_id: str) -> AsyncIterator[ServerSentEvent]:
+    job = desk.runner.get(job_id)
+    yield _told(desk, job_id)
+    if job is None or job.ended:
+        return
+    async for ids in desk.events.listen():
+        if job_id not in ids:
+            continue
+        yield _told(desk, job_id)
+        job = desk.runner.get(job_id)
+        if job is None or job.ended:
+            return
+
+
+@router.post("/jobs/{job_id}/pause", summary="Stop for a while")
+async def pause(desk: TheDesk, job: TheJob) -> dict[str, Any]:
+    return desk.public(await asyncio.to_thread(desk.pause, job))
+
+
+@router.post("/jobs/{job_id}/resume", summary="Go on")
+async def resume(desk: TheDesk, job: TheJob) -> dict[str, Any]:
+    return desk.public(await asyncio.to_thread(desk.resume, job))
+
+
+@router.post("/jobs/{job_id}/cancel", summary="End; what is labelled stays")
+async def cancel(desk: TheDesk, job: TheJob) -> dict[str, Any]:
+    return desk.public(await asyncio.to_thread(desk.cancel, job))
+
+
+@router.delete("/jobs/{job_id}", status_code=HTTPStatus.NO_CONTENT, summary="Forget a job and its labels")
+async def delete(desk: TheDesk, job: TheJob) -> Response:
+    await asyncio.to_thread(desk.delete, job)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+@router.get("/jobs/{job_id}/result.zip", summary="The labels folder", response_class=StreamingResponse)
+async def result(
+    desk: TheDesk,
+    job: TheJob,
+    follow: Annotated[bool, Query(description="Wait for what is still to come, and send it as it is made.")] = False,
+) -> Response:
+    def more() -> bool:
+        current = desk.runner.get(job.id)
+        return follow and current is not None and current.state in {"queued", "running"}
+
+    parts = labels_archive(desk.folder_of(job.id) / "labels", desk.index_of(job.id), more)
+    return StreamingResponse(parts, media_type="application/zip", headers=attachment(job, "labels.zip"))
+
+
+@router.get("/jobs/{job_id}/failures.csv", summary="What could not be labelled, and why")
+async def failures(desk: TheDesk, job: TheJob) -> Response:
+    return _file(desk, job, "failures.csv", "text/csv")
+
+
+@router.get("/jobs/{job_id}/report.html", summary="The report of swsss-label")
+async def report(desk: TheDesk, job: TheJob) -> Response:
+    return _file(desk, job, "report.html", "text/html")
+
+
+def attachment(job: Job, name: str) -> dict[str, str]:
+    """The header that makes browsers keep a file, under a name that says which job it is of."""
+    return {"Content-Disposition": f'attachment; filename="{job.id}-{name}"'}
+
+
+def _event(desk: Desk, job: Job) -> ServerSentEvent:
+    return ServerSentEvent(event="job", data=desk.public(job))
+
+
+def _told(desk: Desk, job_id: str) -> ServerSentEvent:
+    with suppress(Refused):
+        return _event(desk, desk.get(job_id))
+    return ServerSentEvent(event="removed", data={"id": job_id})
+
+
+def _file(desk: Desk, job: Job, name: str, kind: str) -> Response:
+    path = desk.folder_of(job.id) / "labels" / name
+    if not path.is_file():
+        raise not_found(f"The job has no {name} yet; it is made when the job is done.")
+    headers = {} if kind == "text/html" else attachment(job, name)
+    return FileResponse(path, media_type=kind, headers=headers)

@@ -1,0 +1,234 @@
+"""Images in, masks out: what every route that labels goes through."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+from starlette.requests import ClientDisconnect
+
+from swsss.data.classes import ClassTable
+from swsss.data.images import Pixels, decode_image, orient, orient_back
+from swsss.data.tag_labels import parse_labels
+from swsss.errors import UserError
+from swsss.serve.engines import Candidates
+from swsss.serve.records import Labelled
+from swsss.serve.server.hub import Hub, Model
+from swsss.serve.server.metrics import Metrics
+from swsss.serve.server.problems import busy, unprocessable
+from swsss.serve.server.settings import Limits
+from swsss.serve.settings import default_workers
+from swsss.serve.writer import describe, leave_out
+
+T = TypeVar("T")
+Tags = tuple[int, ...] | None
+"""Foreground ids, ascending; None for every class."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A labelled image.
+
+    Args:
+        row: What is known of it.
+        mask: uint8 [H, W] class ids.
+        confidence: uint8 [H, W], round(255 · probability).
+    """
+
+    row: Labelled
+    mask: Pixels
+    confidence: Pixels
+
+
+class Service:
+    """Labels images for requests, with few decoded at a time.
+
+    Args:
+        hub: The models.
+        metrics: Told how long each stage took.
+        limits: How much is taken.
+        workers: Threads that decode and encode; 0 by cores.
+    """
+
+    def __init__(self, hub: Hub, metrics: Metrics, limits: Limits, workers: int = 0) -> None:
+        self.hub, self.metrics, self.limits = hub, metrics, limits
+        workers = workers or default_workers()
+        self._pool = ThreadPoolExecutor(workers, "decode")
+        # As many decoded images as keep the engine busy; what waits beyond them is still compressed.
+        self._decoded = asyncio.Semaphore(2 * workers + 8)
+        self._inside = 0
+        self._seconds = 0.1
+
+    @contextmanager
+    def admitted(self, images: int = 1) -> Iterator[None]:
+        """Take a place in the queue, and give it back at the end.
+
+        Raises:
+            Refused: All places are taken (503).
+        """
+        if self._inside >= self.limits.requests:
+            raise busy(self._inside * self._seconds)
+        self._inside += images
+        self.metrics.queue.set(self._inside)
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            # What a place is taken for, shared by those inside: how long the queue takes to move by one.
+            share = (time.monotonic() - started) / self._inside
+            self._seconds += 0.1 * (share - self._seconds)
+            self._inside -= images
+            self.metrics.queue.set(self._inside)
+
+    async def work(self, function: Callable[[], T]) -> T:
+        """Run something short in the threads that decode and encode."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function)
+
+    async def label(
+        self,
+        model: Model,
+        data: bytes,
+        name: str,
+        tags: Tags,
+        *,
+        ignore_below: float = 0.0,
+        upright: bool = False,
+        gone: Callable[[], Awaitable[bool]] | None = None,
+    ) -> Answer:
+        """Decode and label an image.
+
+        Args:
+            model: Which labels.
+            data: The file.
+            name: What to call it in errors.
+            tags: What it may hold.
+            ignore_below: Pixels less sure than this (0..1) become 255.
+            upright: Whether the mask is in the upright grid, not that of the file.
+            gone: Whether nobody waits for the answer any more.
+
+        Raises:
+            UserError: It cannot be decoded, or has too many pixels.
+            ClientDisconnect: `gone` said so.
+        """
+        async with self._decoded:
+            if gone is not None and await gone():
+                raise ClientDisconnect
+            pixels, orientation = await self.work(lambda: self._decode(data, name))
+            return await self.label_pixels(model, pixels, orientation, name, tags, ignore_below, upright)
+
+    async def label_pixels(
+        self,
+        model: Model,
+        pixels: Pixels,
+        orientation: int,
+        name: str,
+        tags: Tags,
+        ignore_below: float = 0.0,
+        upright: bool = False,
+    ) -> Answer:
+        """Label an image that is decoded: upright uint8 RGB [H, W, 3], and the orientation it was stored with.
+
+        Raises:
+            UserError: The engine could not label it.
+        """
+        masks, confidences = await self.infer(model, pixels[None], candidates(tags, len(model.info.classes)))
+
+        def finish() -> Answer:
+            mask, confidence = leave_out(masks[0], confidences[0], ignore_below), confidences[0]
+            if not upright:
+                mask, confidence = orient_back(mask, orientation), orient_back(confidence, orientation)
+            return Answer(describe(name, "", tags, mask, confidence), mask, confidence)
+
+        return await self.work(finish)
+
+    async def infer(self, model: Model, images: Pixels, wanted: Candidates) -> tuple[Pixels, Pixels]:
+        """Ask a model: uint8 RGB [N, H, W, 3] and int64 [N, K] to masks and confidences, uint8 [N, H, W].
+
+        Raises:
+            UserError: The engine could not, most likely for want of memory.
+        """
+        try:
+            limit = model.batcher.limit
+            parts = [
+                asyncio.wrap_future(model.batcher.submit(images[start : start + limit], wanted[start : start + limit]))
+                for start in range(0, len(images), limit)
+            ]
+            answers = await asyncio.gather(*parts)
+        except Exception as error:
+            self.metrics.failures.labels("infer", "request").inc(len(images))
+            raise UserError(f"The model could not label this: {type(error).__name__}: {error}") from error
+        self.metrics.images.labels(model.name, "request").inc(len(images))
+        if len(answers) == 1:
+            return answers[0]
+        masks, confidences = zip(*answers, strict=True)
+        return np.concatenate(masks), np.concatenate(confidences)
+
+    def _decode(self, data: bytes, name: str) -> tuple[Pixels, int]:
+        started = time.monotonic()
+        try:
+            _check_pixels(data, name, self.limits.pixels)
+            pixels, orientation = decode_image(data, name)
+        except UserError:
+            self.metrics.failures.labels("decode", "request").inc()
+            raise
+        upright = orient(pixels, orientation)
+        self.metrics.stage.labels("decode").observe(time.monotonic() - started)
+        return upright, orientation
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def candidates(tags: Tags, classes: int) -> Candidates:
+    """The class ids an image may hold, background first: int64 [1, K]."""
+    return np.array([range(classes) if tags is None else (0, *tags)], np.int64)
+
+
+def tags_of(names: Sequence[str] | None, classes: ClassTable, conditioned: bool, untagged: str) -> Tags:
+    """Read the tags of a request.
+
+    Args:
+        names: Class names, each text one or several separated by `;`, `|` or `,`; None when none were given.
+        classes: The model's.
+        conditioned: Whether the model takes tags.
+        untagged: "all" when an image without tags may hold every class.
+
+    Raises:
+        Refused: A class is unknown, or tags are missing or not taken (422).
+    """
+    if not conditioned:
+        if names:
+            raise unprocessable("This model takes no tags (it was exported plain); leave 'tags' out.")
+        return None
+    if names is None:
+        if untagged == "all":
+            return None
+        raise unprocessable(
+            "This model labels by tags: give tags=cat&tags=dog (tags= alone for background), or untagged=all to allow "
+            "every class."
+        )
+    found: set[int] = set()
+    for text in names:
+        ids, wrong = parse_labels(text, classes)
+        if wrong:
+            raise unprocessable(" ".join(f"{sentence[0].upper()}{sentence[1:]}" for sentence in wrong))
+        found |= ids
+    return tuple(sorted(found))
+
+
+def _check_pixels(data: bytes, name: str, limit: int) -> None:
+    """Refuse a picture that says it has too many pixels; one that says nothing is left to the decoder."""
+    try:
+        with Image.open(BytesIO(data)) as image:
+            width, height = image.size
+    except Exception:  # Pillow raises nearly anything when a file is damaged
+        return
+    if width * height > limit:
+        raise UserError(f"{name} has {width}×{height} pixels, more than the {limit} this server takes (--max-pixels).")

@@ -1,0 +1,68 @@
+"""What the server was told, and its limits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is taken from clients; what is more is refused with a sentence.
+
+    Args:
+        image_bytes: Of the body of a request that carries one image, or tensors.
+        archive_bytes: Of an uploaded archive, and four times as much when it is unpacked.
+        archive_members: Files in an uploaded archive.
+        pixels: Of an image in a request, or of all images in a tensor.
+        requests: Images asked for and not answered yet; more are told to come again (503).
+        connections: Open at a time; more wait to be taken.
+        most_jobs: That have not ended.
+        header_seconds: From a connection's first byte to the end of a request's header.
+        slowest_body: Bytes a second below which an upload is given up, after the first `header_seconds`.
+    """
+
+    image_bytes: int = 64 * MIB
+    archive_bytes: int = 4096 * MIB
+    archive_members: int = 200_000
+    pixels: int = 50_000_000
+    requests: int = 64
+    connections: int = 1000
+    most_jobs: int = 100
+    header_seconds: float = 10.0
+    slowest_body: int = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `swsss-serve` was told; see its `--help`.
+
+    Args:
+        models: Model files by name; the first is the default.
+        folder: Every `.onnx` and `.engine` in it is a model as well, named by its stem.
+        root: Folder that jobs may read; None when they may read none.
+        data: Where jobs, their labels and reviews are kept.
+        token: Asked of every client; "" asks for none.
+        hosts: Names this server goes by, besides the loopback's, when there is no token.
+        label_studio: Address of a Label Studio whose images may be fetched; "" for none.
+        label_studio_key: Its access token.
+    """
+
+    models: Mapping[str, Path]
+    data: Path
+    folder: Path | None = None
+    root: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8008
+    token: str = ""
+    hosts: tuple[str, ...] = ()
+    device: str = "auto"
+    threads: int = 0
+    batch: int = 0
+    batch_seconds: float = 0.005
+    workers: int = 0
+    jobs: int = 1
+    label_studio: str = ""
+    label_studio_key: str = ""
+    limits: Limits = field(default_factory=Limits)
