@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from labelling import picture, save
 from models import CLASSES
 from page_helpers import BROKEN, FOLDER, ODD, opened, pixels_of, serve
 from playwright.sync_api import expect
@@ -50,6 +51,28 @@ def test_job__archive(page, server, tmp_path):
     page.get_by_role("button", name="Start labelling").click()
     expect(page.locator(".badge")).to_have_text("Done")
     expect(page.locator(".tile")).to_have_count(2)
+
+
+def test_job__paused_and_cancelled(page, server):
+    many = server.folder / "root/many"
+    first = save(many / "0000.jpg", picture(3))
+    for number in range(1, 800):
+        (many / f"{number:04}.jpg").write_bytes(first.read_bytes())
+    page.goto(server.address)
+    expect(page.get_by_role("button", name="New job").first).to_be_visible()
+    server.client.post("/v1/jobs", json={"images": "many", "untagged": "all"}).raise_for_status()
+    card = page.locator(".job").filter(has=page.get_by_role("heading", name="many"))
+    expect(card.locator(".badge")).to_have_text("Running")
+    card.get_by_role("button", name="Pause").click()
+    expect(card.locator(".badge")).to_have_text("Paused")
+    expect(card).to_contain_text("of 800 images")
+    card.get_by_role("button", name="Resume").click()
+    expect(card.locator(".badge")).to_have_text("Running")
+    expect(card).to_contain_text("images/s")
+    card.get_by_role("link", name="Results of many").click()
+    expect(page.locator(".tile").first).to_be_visible()
+    page.get_by_role("button", name="Cancel many").click()
+    expect(page.locator(".badge")).to_have_text("Cancelled")
 
 
 def test_filters(page, server, job, reference):
@@ -149,7 +172,9 @@ def test_screenshot(browser, start, model_file, tmp_path, server):
         expect(page.locator(".tile.waiting")).to_have_count(0)
         page.wait_for_load_state("networkidle")
         page.screenshot(path=target.with_name(f"{target.stem}-results{target.suffix}"))
-        page.locator(".tile").first.click()
-        expect(page.locator(".where")).to_contain_text("1 of")
+        items = server.client.get(f"/v1/jobs/{job}/images").json()["items"]
+        richest = max(items, key=lambda item: (len(item["found"]), item["confidence"]))
+        page.goto(f"{server.address}/#/jobs/{job}/images/{richest['number']}?at={items.index(richest)}")
+        expect(page.get_by_role("button", name="Accept")).to_be_visible()
         page.wait_for_function("() => document.querySelector('canvas').dataset.scale")
         page.screenshot(path=target)

@@ -142,9 +142,9 @@ def test_jobs__events_of_all(server, slow):
 
 def test_job__paused_and_resumed(server, slow, undisturbed):
     job_id = server.submit(**WISHES)["id"]
-    slow.release(4)
-    server.when(job_id, lambda job: job["state"] == "running")
-    threading.Timer(0.2, slow.release).start()
+    for number in range(6):
+        threading.Timer(0.2 * number, slow.release).start()
+    server.when(job_id, lambda job: job["done"])
     paused = server.post(f"/v1/jobs/{job_id}/pause").json()
     assert paused["state"] == "paused"
     assert 0 < paused["done"] < PHOTOS
@@ -238,7 +238,7 @@ def serve(start, model, root, data):
 
 
 def test_job__server_killed(start, model_file, tmp_path):
-    """Killed in the middle, several times: the job goes on by itself, and the labels are those of an undisturbed run."""
+    """Killed in the middle, twice: the job goes on by itself, and the labels are those of an undisturbed run."""
     root = make_photos(tmp_path, 1)
     for number in range(120):
         save(root / "images" / f"more{number:03}.png", picture(number, 200, 300))

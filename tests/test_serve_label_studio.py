@@ -18,7 +18,7 @@ from models import CLASSES
 from PIL import Image, ImageOps
 from serving import serving, told
 
-from swsss.data.images import decode_image, orient, orient_back
+from swsss.data.images import decode_image, orient
 from swsss.errors import UserError
 from swsss.serve.engines.onnx import OnnxEngine
 from swsss.serve.server.protocols.label_studio import label_studio_router
@@ -58,8 +58,7 @@ class Backend:
         ids = None if tags is None else tuple(sorted(CLASSES.ids[tag] for tag in tags))
         candidates = np.array([range(len(CLASSES)) if ids is None else (0, *ids)], np.int64)
         masks, confidences = await asyncio.to_thread(self.engine.label, orient(pixels, orientation)[None], candidates)
-        mask, confidence = orient_back(masks[0], orientation), orient_back(confidences[0], orientation)
-        return describe(name, "", ids, mask, confidence), mask
+        return describe(name, "", ids, masks[0], confidences[0]), masks[0]
 
     async def fetch(self, address):
         if address == "/busy":

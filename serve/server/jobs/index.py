@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS images (
 CREATE TABLE IF NOT EXISTS present (
     class INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (class, number)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS classes_of ON present (number);
 CREATE INDEX IF NOT EXISTS by_confidence ON images (confidence, image);
 CREATE INDEX IF NOT EXISTS by_missing ON images (missing, image);
 CREATE INDEX IF NOT EXISTS by_verdict ON images (verdict, changed);

@@ -57,7 +57,10 @@ export function upload(path, file, progress, signal) {
     const request = new XMLHttpRequest();
     request.open("POST", path);
     request.setRequestHeader("Content-Type", "application/zip");
-    request.upload.addEventListener("progress", (event) => event.lengthComputable && progress(event.loaded / event.total));
+    request.upload.addEventListener(
+      "progress",
+      (event) => event.lengthComputable && progress(event.loaded / event.total),
+    );
     request.addEventListener("load", () => {
       if (request.status < 300) return resolve(JSON.parse(request.responseText));
       if (request.status === 401) line.dispatchEvent(new Event("locked"));

@@ -8,7 +8,15 @@ const CLOSEST = 40;
 /** What is shown: `picture`, `mask`, `opacity` 0 to 1, `hidden` ids, `outline`, `peek` (no mask while held). */
 export class Viewer {
   constructor(classes, signal) {
-    Object.assign(this, { classes, picture: null, mask: null, opacity: 0.55, hidden: new Set(), outline: false, peek: false });
+    Object.assign(this, {
+      classes,
+      picture: null,
+      mask: null,
+      opacity: 0.55,
+      hidden: new Set(),
+      outline: false,
+      peek: false,
+    });
     this.canvas = element("canvas", { role: "img", "aria-label": "Picture with its mask" });
     this.element = element("div", { class: "stage", tabindex: -1 }, this.canvas);
     this.view = null;
@@ -87,7 +95,11 @@ export class Viewer {
     event.preventDefault();
     const box = this.canvas.getBoundingClientRect();
     const ratio = this.canvas.width / box.width;
-    this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0018)), (event.clientX - box.left) * ratio, (event.clientY - box.top) * ratio);
+    this.zoom(
+      Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0018)),
+      (event.clientX - box.left) * ratio,
+      (event.clientY - box.top) * ratio,
+    );
   }
 
   drag(event) {

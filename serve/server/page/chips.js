@@ -14,7 +14,12 @@ export function tagChips(classes, toggle, rest) {
   const foreground = classes.filter((one) => one.id !== 0);
   const chips = new Map(foreground.map((one) => [one.id, chip(one, toggle, rest)]));
   const list = element("div", { class: "chips", role: "group", "aria-label": "Tags" });
-  const search = element("input", { type: "search", placeholder: `Search ${foreground.length} classes`, "aria-label": "Search classes", oninput: arrange });
+  const search = element("input", {
+    type: "search",
+    placeholder: `Search ${foreground.length} classes`,
+    "aria-label": "Search classes",
+    oninput: arrange,
+  });
   const box = element("div", { class: "tags" }, foreground.length >= SEARCH_FROM && search, list);
   let first = [];
   let tags = [];
@@ -51,9 +56,13 @@ export function tagChips(classes, toggle, rest) {
   function arrange() {
     const text = search.value.trim().toLowerCase();
     const leading = new Set(first);
-    const order = [...foreground.filter((one) => leading.has(one.id)), ...foreground.filter((one) => !leading.has(one.id))];
+    const order = [
+      ...foreground.filter((one) => leading.has(one.id)),
+      ...foreground.filter((one) => !leading.has(one.id)),
+    ];
     const shown = order.filter((one) => one.name.toLowerCase().includes(text)).map((one) => chips.get(one.id));
-    if (shown.length !== list.children.length || shown.some((one, at) => list.children[at] !== one)) list.replaceChildren(...shown);
+    if (shown.length !== list.children.length || shown.some((one, at) => list.children[at] !== one))
+      list.replaceChildren(...shown);
     shown.forEach((one, at) => {
       one.key.hidden = at > 8;
       one.key.textContent = at + 1;
@@ -72,8 +81,20 @@ function chip({ id, name, colour }, toggle, rest) {
   const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
   setStyle(swatch, { background: colour });
   const key = element("kbd", { "aria-hidden": "true" });
-  const lack = element("span", { class: "lack", title: "No pixels were found", hidden: true }, icon("warn"), element("span", { class: "unseen" }, "(no pixels found)"));
-  const made = element("button", { type: "button", class: "chip", "data-id": id, "aria-pressed": "false" }, swatch, element("span", {}, name), lack, key);
+  const lack = element(
+    "span",
+    { class: "lack", title: "No pixels were found", hidden: true },
+    icon("warn"),
+    element("span", { class: "unseen" }, "(no pixels found)"),
+  );
+  const made = element(
+    "button",
+    { type: "button", class: "chip", "data-id": id, "aria-pressed": "false" },
+    swatch,
+    element("span", {}, name),
+    lack,
+    key,
+  );
   made.addEventListener("click", (event) => {
     toggle(id);
     if (event.detail > 0) rest();

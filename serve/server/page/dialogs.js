@@ -9,7 +9,12 @@ import { icon } from "./icons.js";
 export function openDialog(title, content, { wide = false } = {}) {
   const heading = element("h2", { id: "dialog-title" }, title);
   const close = element("button", { type: "button", class: "quiet square", "aria-label": "Close" }, icon("cross"));
-  const dialog = element("dialog", { class: wide ? "wide" : "", "aria-labelledby": "dialog-title" }, element("header", {}, heading, close), content);
+  const dialog = element(
+    "dialog",
+    { class: wide ? "wide" : "", "aria-labelledby": "dialog-title" },
+    element("header", {}, heading, close),
+    content,
+  );
   const before = document.activeElement;
   close.addEventListener("click", () => dialog.close());
   dialog.addEventListener("mousedown", (event) => event.target === dialog && dialog.close());
@@ -26,9 +31,18 @@ export function openDialog(title, content, { wide = false } = {}) {
 export function confirmed(title, text, words) {
   return new Promise((resolve) => {
     let answer = false;
-    const yes = button(words, { class: "danger", onclick: () => { answer = true; dialog.close(); } });
+    const yes = button(words, {
+      class: "danger",
+      onclick: () => {
+        answer = true;
+        dialog.close();
+      },
+    });
     const no = button("Keep it", { onclick: () => dialog.close(), autofocus: true });
-    const dialog = openDialog(title, element("div", { class: "body" }, element("p", {}, text), element("div", { class: "actions end" }, no, yes)));
+    const dialog = openDialog(
+      title,
+      element("div", { class: "body" }, element("p", {}, text), element("div", { class: "actions end" }, no, yes)),
+    );
     dialog.addEventListener("close", () => resolve(answer));
   });
 }

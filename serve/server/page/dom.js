@@ -30,7 +30,13 @@ export function setText(target, text) {
 
 /** A labelled control: the label's text stands above it. */
 export function field(label, control, hint = "") {
-  return element("label", { class: "field" }, element("span", { class: "label" }, label), control, hint && element("small", {}, hint));
+  return element(
+    "label",
+    { class: "field" },
+    element("span", { class: "label" }, label),
+    control,
+    hint && element("small", {}, hint),
+  );
 }
 
 /** A name from outside: isolated, so that right-to-left text in it does not turn its surroundings. */
@@ -49,11 +55,14 @@ export function throttle(milliseconds, call) {
   let last = 0;
   return () => {
     if (timer) return;
-    timer = setTimeout(() => {
-      timer = 0;
-      last = performance.now();
-      call();
-    }, Math.max(0, last + milliseconds - performance.now()));
+    timer = setTimeout(
+      () => {
+        timer = 0;
+        last = performance.now();
+        call();
+      },
+      Math.max(0, last + milliseconds - performance.now()),
+    );
   };
 }
 

@@ -29,21 +29,46 @@ export function filterBar(job, filter, changed, signal) {
   const states = Object.entries(STATES).map(([value, words]) => {
     const number = element("span", { class: "number" });
     numbers.set(value, number);
-    return element("button", { type: "button", class: "state", "data-show": value, onclick: () => change({ show: value }) }, element("span", {}, words), number);
+    return element(
+      "button",
+      { type: "button", class: "state", "data-show": value, onclick: () => change({ show: value }) },
+      element("span", {}, words),
+      number,
+    );
   });
   const classes = job.classes.filter((one) => one.id !== 0);
   const only = picker("Class", [["", "Any class"], ...classes.map((one) => [String(one.id), one.name])], "class");
   const sort = picker("Sort by", Object.entries(SORTS), "sort");
-  const turn = element("button", { type: "button", class: "square", onclick: () => change({ order: now.order === "asc" ? "desc" : "asc" }) });
-  const search = element("input", { type: "search", placeholder: "Search by name", "aria-label": "Search by name", value: now.search });
-  search.addEventListener("input", settle(250, () => signal.aborted || change({ search: search.value })));
+  const turn = element("button", {
+    type: "button",
+    class: "square",
+    onclick: () => change({ order: now.order === "asc" ? "desc" : "asc" }),
+  });
+  const search = element("input", {
+    type: "search",
+    placeholder: "Search by name",
+    "aria-label": "Search by name",
+    value: now.search,
+  });
+  search.addEventListener(
+    "input",
+    settle(250, () => signal.aborted || change({ search: search.value })),
+  );
   search.addEventListener("keydown", (event) => event.key === "Escape" && search.blur());
   const total = element("p", { class: "total", role: "status" });
   const box = element(
     "div",
     { class: "filters" },
     element("div", { class: "states", role: "group", "aria-label": "State" }, ...states),
-    element("div", { class: "line" }, element("span", { class: "search" }, icon("search"), search), only, sort, turn, total),
+    element(
+      "div",
+      { class: "line" },
+      element("span", { class: "search" }, icon("search"), search),
+      only,
+      sort,
+      turn,
+      total,
+    ),
   );
   mark();
   recount();
@@ -51,7 +76,12 @@ export function filterBar(job, filter, changed, signal) {
 
   function picker(label, entries, key) {
     const options = entries.map(([value, words]) => element("option", { value, selected: now[key] === value }, words));
-    return element("label", { class: "pick" }, element("span", {}, label), element("select", { "data-key": key, onchange: (event) => change({ [key]: event.target.value }) }, ...options));
+    return element(
+      "label",
+      { class: "pick" },
+      element("span", {}, label),
+      element("select", { "data-key": key, onchange: (event) => change({ [key]: event.target.value }) }, ...options),
+    );
   }
 
   function change(part) {
@@ -84,11 +114,19 @@ export function filterBar(job, filter, changed, signal) {
     if (signal.aborted) return;
     for (const show of ["unreviewed", "tag_without_pixels"]) {
       // A number that is missing is no failure to tell of.
-      ask(address(`v1/jobs/${job.id}/images`, { show, limit: 1 })).then((answer) => setText(numbers.get(show), count(answer.total)), () => null);
+      ask(address(`v1/jobs/${job.id}/images`, { show, limit: 1 })).then(
+        (answer) => setText(numbers.get(show), count(answer.total)),
+        () => null,
+      );
     }
   }
 
   function clearButton() {
-    return button("Show all images", { onclick: () => { search.value = ""; change({ ...USUAL, sort: now.sort, order: now.order }); } });
+    return button("Show all images", {
+      onclick: () => {
+        search.value = "";
+        change({ ...USUAL, sort: now.sort, order: now.order });
+      },
+    });
   }
 }

@@ -38,13 +38,22 @@ export function folderPicker(changed) {
     const links = [["Server", ""], ...parts.map((part, at) => [part, parts.slice(0, at + 1).join("/")])];
     crumbs.replaceChildren(...links.map(([words, to]) => button(words, { class: "quiet", onclick: () => open(to) })));
     crumbs.lastElementChild.setAttribute("aria-current", "location");
-    const use = button(images ? `Use this folder (${counted(images, "image")} and its subfolders)` : "Use this folder with its subfolders", { onclick: () => pick({ images: path || "." }) }, icon("check"));
+    const use = button(
+      images
+        ? `Use this folder (${counted(images, "image")} and its subfolders)`
+        : "Use this folder with its subfolders",
+      { onclick: () => pick({ images: path || "." }) },
+      icon("check"),
+    );
     entries.replaceChildren(
       element("li", {}, use),
       ...folders.map((one) => entry("folder", one.name, `Open folder ${one.name}`, () => open(one.path))),
-      ...tables.map((one) => entry("table", one.name, `Use ${one.name} as tags`, () => pick({ labels: one.path, decided: true }))),
+      ...tables.map((one) =>
+        entry("table", one.name, `Use ${one.name} as tags`, () => pick({ labels: one.path, decided: true })),
+      ),
     );
-    if (!folders.length && !tables.length) entries.append(element("li", { class: "note" }, "No folders and no csv files in here."));
+    if (!folders.length && !tables.length)
+      entries.append(element("li", { class: "note" }, "No folders and no csv files in here."));
     suggest(tables);
   }
 
@@ -55,7 +64,16 @@ export function folderPicker(changed) {
   }
 
   function entry(drawing, words, label, call) {
-    return element("li", {}, element("button", { type: "button", class: "quiet", "aria-label": label, onclick: call }, icon(drawing), nameText(words)));
+    return element(
+      "li",
+      {},
+      element(
+        "button",
+        { type: "button", class: "quiet", "aria-label": label, onclick: call },
+        icon(drawing),
+        nameText(words),
+      ),
+    );
   }
 
   function pick(part) {
@@ -65,12 +83,21 @@ export function folderPicker(changed) {
   }
 
   function showChoice() {
-    const clear = button("Without tags file", { class: "quiet", onclick: () => pick({ labels: null, decided: true }) }, icon("cross"));
+    const clear = button(
+      "Without tags file",
+      { class: "quiet", onclick: () => pick({ labels: null, decided: true }) },
+      icon("cross"),
+    );
     chosen.replaceChildren(
       element("dt", {}, "Images"),
       element("dd", {}, choice.images === null ? "not chosen yet: open a folder and use it" : nameText(choice.images)),
       element("dt", {}, "Tags"),
-      element("dd", {}, choice.labels === null ? "none: choose a csv file" : nameText(choice.labels), choice.labels !== null && clear),
+      element(
+        "dd",
+        {},
+        choice.labels === null ? "none: choose a csv file" : nameText(choice.labels),
+        choice.labels !== null && clear,
+      ),
     );
   }
 }

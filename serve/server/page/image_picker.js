@@ -5,19 +5,39 @@ import { icon } from "./icons.js";
 
 /** The big drop area, and a small button for another image after the first. */
 export function imagePicker(limit, taken, signal) {
-  const input = element("input", { type: "file", accept: "image/*,.tif,.tiff", "aria-label": "Choose an image file", onchange: () => take(input.files[0]) });
+  const input = element("input", {
+    type: "file",
+    accept: "image/*,.tif,.tiff",
+    "aria-label": "Choose an image file",
+    onchange: () => take(input.files[0]),
+  });
   const trouble = element("p", { class: "trouble", role: "alert" });
-  const box = element("label", { class: "drop" }, icon("image"), element("p", {}, "Drop an image, paste one, or choose a file"), element("small", {}, `Nothing is kept on the server. At most ${bytes(limit)}.`), input, trouble);
+  const box = element(
+    "label",
+    { class: "drop" },
+    icon("image"),
+    element("p", {}, "Drop an image, paste one, or choose a file"),
+    element("small", {}, `Nothing is kept on the server. At most ${bytes(limit)}.`),
+    input,
+    trouble,
+  );
   const again = button("Another image", { hidden: true, onclick: () => input.click() }, icon("image"));
-  addEventListener("paste", (event) => {
-    const [file] = event.clipboardData?.files ?? [];
-    if (file) take(file);
-  }, { signal });
+  addEventListener(
+    "paste",
+    (event) => {
+      const [file] = event.clipboardData?.files ?? [];
+      if (file) take(file);
+    },
+    { signal },
+  );
   return { box, again, take };
 
   function take(file) {
     if (!file) return;
-    setText(trouble, file.size > limit ? `“${file.name}” has ${bytes(file.size)}; the server takes ${bytes(limit)}.` : "");
+    setText(
+      trouble,
+      file.size > limit ? `“${file.name}” has ${bytes(file.size)}; the server takes ${bytes(limit)}.` : "",
+    );
     if (file.size > limit) box.hidden = false;
     else taken(file);
   }

@@ -55,7 +55,9 @@ export class ItemList extends EventTarget {
     for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page += 1) pages.push(page);
     this.items = [];
     // What is on the screen stays there until its successor has come.
-    kept.forEach((item, at) => { this.items[first + at] = item; });
+    kept.forEach((item, at) => {
+      this.items[first + at] = item;
+    });
     await Promise.all(pages.map((page) => this.load(page)));
   }
 
@@ -111,7 +113,9 @@ export class ItemList extends EventTarget {
     if (age !== this.age) return;
     this.total = answer.total;
     this.items.length = Math.min(this.items.length, answer.total);
-    answer.items.forEach((item, at) => { this.items[answer.offset + at] = item; });
+    answer.items.forEach((item, at) => {
+      this.items[answer.offset + at] = item;
+    });
     this.forget(page);
     this.tell("change");
   }

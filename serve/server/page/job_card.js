@@ -7,7 +7,11 @@ import { hrefOf } from "./router.js";
 /** A progress bar with its share said in words. */
 export function progressBar(label) {
   const fill = element("span", {});
-  const bar = element("div", { class: "progress", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100 }, fill);
+  const bar = element(
+    "div",
+    { class: "progress", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100 },
+    fill,
+  );
   const update = (share, state = "running") => {
     const hundredths = Math.floor(100 * share);
     bar.setAttribute("aria-valuenow", hundredths);
@@ -20,25 +24,48 @@ export function progressBar(label) {
 /** The badge with the state of a job. */
 export function stateBadge() {
   const badge = element("span", { class: "badge" });
-  return { badge, update: (job) => { badge.dataset.state = job.state; setText(badge, stateWords(job)); } };
+  return {
+    badge,
+    update: (job) => {
+      badge.dataset.state = job.state;
+      setText(badge, stateWords(job));
+    },
+  };
 }
 
 /** A card. */
 export function jobCard(job) {
   const state = stateBadge();
   const progress = progressBar(`Progress of ${nameOf(job)}`);
-  const [origin, numbers, reviews, message] = ["origin", "numbers", "reviews", "message"].map((name) => element("p", { class: name }));
+  const [origin, numbers, reviews, message] = ["origin", "numbers", "reviews", "message"].map((name) =>
+    element("p", { class: name }),
+  );
   const actions = actionButtons(job);
   const files = menu("Download", "download", { "aria-label": `Download of ${nameOf(job)}` });
   const card = element(
     "li",
     { class: "card job", "data-job": job.id },
-    element("header", {}, element("h2", {}, element("a", { href: hrefOf(`jobs/${job.id}`) }, nameText(nameOf(job)))), state.badge),
+    element(
+      "header",
+      {},
+      element("h2", {}, element("a", { href: hrefOf(`jobs/${job.id}`) }, nameText(nameOf(job)))),
+      state.badge,
+    ),
     origin,
     progress.bar,
     element("div", { class: "facts" }, numbers, reviews),
     message,
-    element("div", { class: "actions" }, element("a", { class: "button", href: hrefOf(`jobs/${job.id}`), "aria-label": `Results of ${nameOf(job)}` }, "Results"), files.box, ...actions.elements),
+    element(
+      "div",
+      { class: "actions" },
+      element(
+        "a",
+        { class: "button", href: hrefOf(`jobs/${job.id}`), "aria-label": `Results of ${nameOf(job)}` },
+        "Results",
+      ),
+      files.box,
+      ...actions.elements,
+    ),
   );
 
   const update = (now) => {
@@ -56,5 +83,11 @@ export function jobCard(job) {
   files.box.addEventListener("toggle", () => files.box.open || update(latest));
   let latest = job;
   update(job);
-  return { card, update: (now) => { latest = now; update(now); } };
+  return {
+    card,
+    update: (now) => {
+      latest = now;
+      update(now);
+    },
+  };
 }

@@ -8,7 +8,14 @@ import { icon } from "./icons.js";
 import { fileLink } from "./menu.js";
 import { problem, toast } from "./toasts.js";
 
-const STATES = { queued: "Waiting", running: "Running", paused: "Paused", cancelled: "Cancelled", done: "Done", failed: "Failed" };
+const STATES = {
+  queued: "Waiting",
+  running: "Running",
+  paused: "Paused",
+  cancelled: "Cancelled",
+  done: "Done",
+  failed: "Failed",
+};
 const ACTIONS = {
   pause: { words: "Pause", drawing: "pause", states: ["queued", "running"] },
   resume: { words: "Resume", drawing: "play", states: ["paused"] },
@@ -22,10 +29,15 @@ export const isOver = (job) => ["done", "failed", "cancelled"].includes(job.stat
 
 /** "1,200 of 10,000 images · 11.4 images/s · 12 min left" */
 export function progressWords(job) {
-  const parts = [isOver(job) && job.done === job.total ? counted(job.total, "image") : `${count(job.done)} of ${counted(job.total, "image")}`];
+  const parts = [
+    isOver(job) && job.done === job.total
+      ? counted(job.total, "image")
+      : `${count(job.done)} of ${counted(job.total, "image")}`,
+  ];
   if (job.state === "running" && job.images_per_second > 0) parts.push(`${speed(job.images_per_second)} images/s`);
   if (job.state === "running" && job.seconds_left !== null) parts.push(`${duration(job.seconds_left)} left`);
-  if (job.state === "done" && job.started && job.finished) parts.push(`took ${duration((new Date(job.finished) - new Date(job.started)) / 1000)}`);
+  if (job.state === "done" && job.started && job.finished)
+    parts.push(`took ${duration((new Date(job.finished) - new Date(job.started)) / 1000)}`);
   if (job.failed) parts.push(`${count(job.failed)} failed`);
   return parts.join(" · ");
 }
@@ -33,7 +45,9 @@ export function progressWords(job) {
 /** "12 accepted · 3 flagged", or nothing before the first review. */
 export function reviewWords(job) {
   const words = Object.entries(job.review ?? {}).filter(([, number]) => number > 0);
-  return words.map(([verdict, number]) => `${count(number)} ${verdict === "changed" ? "with changed tags" : verdict}`).join(" · ");
+  return words
+    .map(([verdict, number]) => `${count(number)} ${verdict === "changed" ? "with changed tags" : verdict}`)
+    .join(" · ");
 }
 
 /** Where it comes from, by which model and when. */
@@ -46,7 +60,11 @@ export function originWords(job) {
 export function actionButtons(job, options = {}) {
   const buttons = Object.entries(ACTIONS).map(([action, { words, drawing }]) => [
     action,
-    button(words, { class: "quiet", "aria-label": `${words} ${nameOf(job)}`, onclick: () => act(action, current, options) }, icon(drawing)),
+    button(
+      words,
+      { class: "quiet", "aria-label": `${words} ${nameOf(job)}`, onclick: () => act(action, current, options) },
+      icon(drawing),
+    ),
   ]);
   let current = job;
   const update = (now) => {
@@ -83,10 +101,35 @@ export function fileLinks(job) {
   const path = `v1/jobs/${job.id}`;
   const { accepted = 0, changed = 0 } = job.review ?? {};
   return [
-    { words: "All labels (zip)", href: `${path}/result.zip`, note: isOver(job) ? "masks, manifest, formats" : "as far as they are made", ready: job.done > 0 },
-    { words: "Corrected tags (csv)", href: `${path}/tags.csv`, note: changed ? `${counted(changed, "image")} changed` : "none changed yet" },
-    { words: "Accepted masks (zip)", href: `${path}/accepted.zip`, note: accepted ? `${counted(accepted, "image")}, for the next training` : "none accepted yet", ready: accepted > 0 },
-    { words: "Failures (csv)", href: `${path}/failures.csv`, note: failuresNote(job), ready: job.failed > 0 && job.state === "done" },
-    { words: "Report", href: `${path}/report.html`, note: job.state === "done" ? "opens in a new tab" : "when the job is done", open: true, ready: job.state === "done" },
+    {
+      words: "All labels (zip)",
+      href: `${path}/result.zip`,
+      note: isOver(job) ? "masks, manifest, formats" : "as far as they are made",
+      ready: job.done > 0,
+    },
+    {
+      words: "Corrected tags (csv)",
+      href: `${path}/tags.csv`,
+      note: changed ? `${counted(changed, "image")} changed` : "none changed yet",
+    },
+    {
+      words: "Accepted masks (zip)",
+      href: `${path}/accepted.zip`,
+      note: accepted ? `${counted(accepted, "image")}, for the next training` : "none accepted yet",
+      ready: accepted > 0,
+    },
+    {
+      words: "Failures (csv)",
+      href: `${path}/failures.csv`,
+      note: failuresNote(job),
+      ready: job.failed > 0 && job.state === "done",
+    },
+    {
+      words: "Report",
+      href: `${path}/report.html`,
+      note: job.state === "done" ? "opens in a new tab" : "when the job is done",
+      open: true,
+      ready: job.state === "done",
+    },
   ].map(fileLink);
 }

@@ -13,13 +13,31 @@ export function jobHeader(job, review, left) {
   const message = element("p", { class: "message" });
   const actions = actionButtons(job, { deleted: left });
   const files = menu("Export", "download");
-  const start = button("Review", { class: "primary", onclick: review, title: "Review the images of this filter, from the first one" }, icon("check"));
-  const back = element("a", { class: "button quiet square", href: "#/jobs", "aria-label": "Back to the jobs", title: "Back to the jobs (Esc)" }, icon("back"));
+  const start = button(
+    "Review",
+    { class: "primary", onclick: review, title: "Review the images of this filter, from the first one" },
+    icon("check"),
+  );
+  const back = element(
+    "a",
+    { class: "button quiet square", href: "#/jobs", "aria-label": "Back to the jobs", title: "Back to the jobs (Esc)" },
+    icon("back"),
+  );
   const box = element(
     "header",
     { class: "job-head" },
     back,
-    element("div", { class: "titles" }, element("div", { class: "line" }, element("h1", { tabindex: -1, title: originWords(job) }, nameText(nameOf(job))), state.badge), numbers),
+    element(
+      "div",
+      { class: "titles" },
+      element(
+        "div",
+        { class: "line" },
+        element("h1", { tabindex: -1, title: originWords(job) }, nameText(nameOf(job))),
+        state.badge,
+      ),
+      numbers,
+    ),
     element("div", { class: "actions" }, ...actions.elements, files.box, start),
     progress.bar,
     message,

@@ -2,18 +2,35 @@
 import { element, field } from "./dom.js";
 import { server } from "./server.js";
 
-const FORMATS = { coco: "COCO (coco.json)", "label-studio": "Label Studio (label-studio.json)", cvat: "CVAT (cvat.zip)" };
+const FORMATS = {
+  coco: "COCO (coco.json)",
+  "label-studio": "Label Studio (label-studio.json)",
+  cvat: "CVAT (cvat.zip)",
+};
 
 /** The controls and their values as the server wants them. */
 export function jobOptions() {
   const { models, default_model: usual, formats } = server.info;
   const name = element("input", { type: "text", placeholder: "named after its folder", maxlength: 200 });
-  const model = element("select", {}, models.map((one) => element("option", { value: one.name, selected: one.name === usual }, `${one.name} (${one.precision})`)));
-  const untagged = element("select", {}, element("option", { value: "skip" }, "leave them out"), element("option", { value: "all" }, "label them with every class"));
+  const model = element(
+    "select",
+    {},
+    models.map((one) =>
+      element("option", { value: one.name, selected: one.name === usual }, `${one.name} (${one.precision})`),
+    ),
+  );
+  const untagged = element(
+    "select",
+    {},
+    element("option", { value: "skip" }, "leave them out"),
+    element("option", { value: "all" }, "label them with every class"),
+  );
   const ignore = element("input", { type: "number", min: 0, max: 1, step: 0.05, value: 0 });
-  const prefix = element("input", { type: "text", placeholder: "as in the tags file, e.g. photos/" });
+  const prefix = element("input", { type: "text", placeholder: "/data/local-files/?d=" });
   const confidence = element("input", { type: "checkbox" });
-  const boxes = formats.map((one) => element("label", { class: "check" }, element("input", { type: "checkbox", value: one }), FORMATS[one] ?? one));
+  const boxes = formats.map((one) =>
+    element("label", { class: "check" }, element("input", { type: "checkbox", value: one }), FORMATS[one] ?? one),
+  );
   const more = element(
     "details",
     { class: "more" },
@@ -22,12 +39,23 @@ export function jobOptions() {
       "div",
       { class: "fields" },
       field("Ignore below", ignore, "confidence, 0 to 1; such pixels become 255"),
-      field("Prefix of the image names", prefix, "only for folders"),
+      field("Before image paths", prefix, "only for Label Studio"),
       element("label", { class: "check" }, confidence, "Confidence pictures too"),
     ),
     element("fieldset", { class: "checks" }, element("legend", {}, "Further formats"), ...boxes),
   );
-  const box = element("div", { class: "options" }, element("div", { class: "fields" }, field("Name", name), field("Model", model), field("Images without tags", untagged)), more);
+  const box = element(
+    "div",
+    { class: "options" },
+    element(
+      "div",
+      { class: "fields" },
+      field("Name", name),
+      field("Model", model),
+      field("Images without tags", untagged),
+    ),
+    more,
+  );
   return { box, values };
 
   function values() {
@@ -37,7 +65,10 @@ export function jobOptions() {
       untagged: untagged.value,
       confidence: confidence.checked,
       ignore_below: Math.min(1, Math.max(0, Number(ignore.value) || 0)),
-      formats: boxes.map((one) => one.firstElementChild).filter((one) => one.checked).map((one) => one.value),
+      formats: boxes
+        .map((one) => one.firstElementChild)
+        .filter((one) => one.checked)
+        .map((one) => one.value),
       image_prefix: prefix.value,
     };
   }

@@ -8,7 +8,9 @@ import { go } from "./router.js";
 import { emptyState } from "./toasts.js";
 
 let known = false;
-feed.addEventListener("ready", () => { known = true; });
+feed.addEventListener("ready", () => {
+  known = true;
+});
 
 /** Show it until the signal ends. */
 export function showJobs(root, signal) {
@@ -21,7 +23,9 @@ export function showJobs(root, signal) {
   root.append(element("header", { class: "heading" }, element("h1", { tabindex: -1 }, "Jobs"), make()), place);
 
   feed.addEventListener("ready", build, { signal });
-  feed.addEventListener("job", ({ detail }) => (cards.has(detail.id) ? cards.get(detail.id).update(detail) : build()), { signal });
+  feed.addEventListener("job", ({ detail }) => (cards.has(detail.id) ? cards.get(detail.id).update(detail) : build()), {
+    signal,
+  });
   feed.addEventListener("removed", build, { signal });
   acceptDrops(root, signal);
   build();
@@ -37,7 +41,8 @@ export function showJobs(root, signal) {
     }
     const wanted = sorted.map((job) => cards.get(job.id).card);
     // Only when it differs: moving an element takes the focus away from what is in it.
-    if (wanted.length !== list.children.length || wanted.some((card, at) => list.children[at] !== card)) list.replaceChildren(...wanted);
+    if (wanted.length !== list.children.length || wanted.some((card, at) => list.children[at] !== card))
+      list.replaceChildren(...wanted);
     if (!list.isConnected) place.replaceChildren(list);
     return null;
   }
@@ -45,17 +50,31 @@ export function showJobs(root, signal) {
 
 function welcome(make) {
   const trial = button("Try one image", { onclick: () => go("try") }, icon("image"));
-  return emptyState("folder", "No jobs yet", "A job labels a folder of images, or a zip of them. You can watch it, review the masks, correct the tags and export what you accept.", make, trial);
+  return emptyState(
+    "folder",
+    "No jobs yet",
+    "A job labels a folder of images, or a zip of them. You can watch it, review the masks, correct the tags and export what you accept.",
+    make,
+    trial,
+  );
 }
 
 function skeleton() {
-  return element("div", { class: "jobs", "aria-label": "Loading", "aria-busy": "true" }, [1, 2, 3].map(() => element("div", { class: "card skeleton tall" })));
+  return element(
+    "div",
+    { class: "jobs", "aria-label": "Loading", "aria-busy": "true" },
+    [1, 2, 3].map(() => element("div", { class: "card skeleton tall" })),
+  );
 }
 
 /** A zip dropped anywhere on the list opens the dialog with it. */
 function acceptDrops(root, signal) {
-  root.addEventListener("drop", (event) => {
-    const [file] = event.dataTransfer.files;
-    if (file) openNewJob(file);
-  }, { signal });
+  root.addEventListener(
+    "drop",
+    (event) => {
+      const [file] = event.dataTransfer.files;
+      if (file) openNewJob(file);
+    },
+    { signal },
+  );
 }

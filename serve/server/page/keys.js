@@ -12,7 +12,8 @@ export function isTyping(target) {
 /** Whether the focused control uses that key itself: a slider its arrows, a button its space bar. */
 function isUsed(target, key) {
   if (target instanceof HTMLInputElement && target.type === "range") return key.startsWith("Arrow");
-  if (key === " " || key === "Enter") return target instanceof HTMLElement && Boolean(target.closest("button, a, summary, input"));
+  if (key === " " || key === "Enter")
+    return target instanceof HTMLElement && Boolean(target.closest("button, a, summary, input"));
   return false;
 }
 
@@ -22,13 +23,17 @@ function isUsed(target, key) {
  * @param {Record<string, () => void>} released Called when a key is let go.
  */
 export function bindKeys(signal, keys, released = {}) {
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (isTyping(event.target) || isUsed(event.target, event.key) || document.querySelector("dialog[open]")) return;
-    const call = keys[event.key] ?? keys[event.key.toLowerCase()];
-    if (!call) return;
-    event.preventDefault();
-    call(event);
-  }, { signal });
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      if (isTyping(event.target) || isUsed(event.target, event.key) || document.querySelector("dialog[open]")) return;
+      const call = keys[event.key] ?? keys[event.key.toLowerCase()];
+      if (!call) return;
+      event.preventDefault();
+      call(event);
+    },
+    { signal },
+  );
   document.addEventListener("keyup", (event) => released[event.key]?.(), { signal });
 }

@@ -19,7 +19,9 @@ export function maskLegend(classes, changed, rest) {
 
   /** Show the classes with pixels, the largest first. */
   function update(pixels, confidence) {
-    const entries = Object.entries(pixels).map(([id, number]) => [Number(id), number]).filter(([, number]) => number > 0);
+    const entries = Object.entries(pixels)
+      .map(([id, number]) => [Number(id), number])
+      .filter(([, number]) => number > 0);
     const all = entries.reduce((sum, [, number]) => sum + number, 0);
     entries.sort((one, other) => other[1] - one[1]);
     const shown = entries.map(([id, number]) => {
@@ -29,7 +31,8 @@ export function maskLegend(classes, changed, rest) {
       setText(sure, confidence[id] === undefined || confidence[id] === null ? "" : percent(confidence[id], 0));
       return line;
     });
-    if (shown.length !== list.children.length || shown.some((line, at) => list.children[at] !== line)) list.replaceChildren(...shown);
+    if (shown.length !== list.children.length || shown.some((line, at) => list.children[at] !== line))
+      list.replaceChildren(...shown);
     nothing.hidden = entries.some(([id]) => id !== 0);
   }
 
@@ -40,11 +43,25 @@ export function maskLegend(classes, changed, rest) {
     const sure = element("span", { class: "sure", title: "Mean confidence" });
     // The background is what is not painted: there is nothing to hide.
     const eye = id === 0 ? element("span", { class: "square" }) : switchOf(id, name);
-    return { line: element("li", { "data-id": id }, eye, swatch, element("span", { class: "class-name" }, name), share, sure), share, sure };
+    return {
+      line: element("li", { "data-id": id }, eye, swatch, element("span", { class: "class-name" }, name), share, sure),
+      share,
+      sure,
+    };
   }
 
   function switchOf(id, name) {
-    const made = element("button", { type: "button", class: "quiet square", "aria-pressed": "true", "aria-label": `Show ${name}`, title: `Show or hide ${name}` }, icon("eye"));
+    const made = element(
+      "button",
+      {
+        type: "button",
+        class: "quiet square",
+        "aria-pressed": "true",
+        "aria-label": `Show ${name}`,
+        title: `Show or hide ${name}`,
+      },
+      icon("eye"),
+    );
     made.addEventListener("click", (event) => {
       if (hidden.has(id)) hidden.delete(id);
       else hidden.add(id);

@@ -34,7 +34,8 @@ export function showLogin(root, signal, enter) {
       form.remove();
       enter();
     } catch (error) {
-      trouble.textContent = error.status === 401 ? "This is not the server's token. Check it and try again." : error.message;
+      trouble.textContent =
+        error.status === 401 ? "This is not the server's token. Check it and try again." : error.message;
       input.select();
     } finally {
       send.disabled = false;

@@ -79,19 +79,36 @@ function askLogin() {
 }
 
 function buildTop() {
-  const help = element("button", { type: "button", class: "quiet square", "aria-label": "Keyboard help", title: "Keyboard help (?)", onclick: showHelp }, icon("keyboard"));
-  document.getElementById("top").append(
-    element("a", { class: "brand", href: "#/jobs", "aria-label": "swsss, start" }, element("img", { src: "page/icon.svg", alt: "", width: 26, height: 26 }), "swsss"),
-    element(
-      "nav",
-      { "aria-label": "Views" },
-      element("a", { href: hrefOf("jobs"), "data-view": "jobs" }, "Jobs"),
-      element("a", { href: hrefOf("try"), "data-view": "try" }, "Try an image"),
-    ),
-    element("span", { class: "model", id: "model", title: "The model that is used when a job names none" }),
-    help,
-    themeSwitch(),
+  const help = element(
+    "button",
+    {
+      type: "button",
+      class: "quiet square",
+      "aria-label": "Keyboard help",
+      title: "Keyboard help (?)",
+      onclick: showHelp,
+    },
+    icon("keyboard"),
   );
+  document
+    .getElementById("top")
+    .append(
+      element(
+        "a",
+        { class: "brand", href: "#/jobs", "aria-label": "swsss, start" },
+        element("img", { src: "page/icon.svg", alt: "", width: 26, height: 26 }),
+        "swsss",
+      ),
+      element(
+        "nav",
+        { "aria-label": "Views" },
+        element("a", { href: hrefOf("jobs"), "data-view": "jobs" }, "Jobs"),
+        element("a", { href: hrefOf("try"), "data-view": "try" }, "Try an image"),
+      ),
+      element("span", { class: "model", id: "model", title: "The model that is used when a job names none" }),
+      help,
+      themeSwitch(),
+    );
 }
 
 function markNavigation(first) {
@@ -104,7 +121,10 @@ function markNavigation(first) {
 
 function showBanner(lost) {
   banner.hidden = !lost;
-  banner.replaceChildren(icon("warn"), lost ? "The connection to the server is lost. Trying again by itself; nothing you saved is lost." : "");
+  banner.replaceChildren(
+    icon("warn"),
+    lost ? "The connection to the server is lost. Trying again by itself; nothing you saved is lost." : "",
+  );
   // A view that could not load while the server was away tries again now.
   if (lost || !main.querySelector(".empty.error")) return;
   if (server.info) render();

@@ -16,7 +16,9 @@ export function pictureOf(job, item) {
 /** The mask of an item on the same upright grid: {width, height, ids: Uint8Array row by row}. */
 export function maskOfItem(job, item) {
   const { number, version } = item;
-  return kept(masks, `${job}/${number}/${version}`, async () => decode(await ask(address(`v1/jobs/${job}/images/${number}/mask.json`, { v: version }))));
+  return kept(masks, `${job}/${number}/${version}`, async () =>
+    decode(await ask(address(`v1/jobs/${job}/images/${number}/mask.json`, { v: version }))),
+  );
 }
 
 /** Keep a mask that came with another answer. */

@@ -5,7 +5,13 @@ import { icon } from "./icons.js";
 /** The menu; choosing, Escape or a click elsewhere closes it. */
 export function menu(words, drawing, attributes = {}) {
   const list = element("ul", {});
-  const summary = element("summary", { class: "button", ...attributes }, icon(drawing), element("span", {}, words), icon("down"));
+  const summary = element(
+    "summary",
+    { class: "button", ...attributes },
+    icon(drawing),
+    element("span", {}, words),
+    icon("down"),
+  );
   const box = element("details", { class: "menu" }, summary, list);
   const shut = (event) => !box.contains(event.target) && box.removeAttribute("open");
   box.addEventListener("toggle", () => {
@@ -19,7 +25,10 @@ export function menu(words, drawing, attributes = {}) {
     box.open = false;
     summary.focus();
   });
-  box.addEventListener("focusout", (event) => event.relatedTarget && !box.contains(event.relatedTarget) && (box.open = false));
+  box.addEventListener(
+    "focusout",
+    (event) => event.relatedTarget && !box.contains(event.relatedTarget) && (box.open = false),
+  );
   return { box, fill: (items) => list.replaceChildren(...items.map((item) => element("li", {}, item))) };
 }
 

@@ -26,7 +26,15 @@ export function openNewJob(file = null) {
   const sent = element("p", { class: "note" });
   const sending = element("div", { class: "sending", hidden: true }, progress.bar, sent);
   const sources = sourceTabs(picker?.box, zip.box, check);
-  const form = element("form", { class: "body", novalidate: true, onsubmit: submit }, sources.box, options.box, trouble, sending, element("div", { class: "actions end" }, cancel, send));
+  const form = element(
+    "form",
+    { class: "body", novalidate: true, onsubmit: submit },
+    sources.box,
+    options.box,
+    trouble,
+    sending,
+    element("div", { class: "actions end" }, cancel, send),
+  );
   const dialog = openDialog("New job", form, { wide: true });
   dialog.addEventListener("close", () => giving.abort());
   if (file || !root) sources.choose("zip");
@@ -64,24 +72,44 @@ export function openNewJob(file = null) {
   function sendZip() {
     const archive = zip.file();
     sending.hidden = false;
-    const { image_prefix: unused, ...values } = options.values();
     const tell = (share) => {
       progress.update(share);
-      setText(sent, share < 1 ? `${percent(share, 0)} of ${bytes(archive.size)} sent. Cancel to give up.` : "Sent. The server unpacks and checks it.");
+      setText(
+        sent,
+        share < 1
+          ? `${percent(share, 0)} of ${bytes(archive.size)} sent. Cancel to give up.`
+          : "Sent. The server unpacks and checks it.",
+      );
     };
     tell(0);
-    return upload(address("v1/jobs/archive", values), archive, tell, giving.signal);
+    return upload(address("v1/jobs/archive", options.values()), archive, tell, giving.signal);
   }
 }
 
 /** Radio buttons that look like tabs. */
 function sourceTabs(folder, zip, changed) {
-  const radio = (value, words, off) => element("label", {}, element("input", { type: "radio", name: "source", value, disabled: off, onchange: show }), element("span", {}, words));
-  const rows = element("fieldset", { class: "segments" }, element("legend", {}, "Images from"), radio("folder", "Folder on the server", !folder), radio("zip", "Zip archive", false));
-  const note = !folder && element("p", { class: "note" }, "Folders can be named when the server is started with --root.");
+  const radio = (value, words, off) =>
+    element(
+      "label",
+      {},
+      element("input", { type: "radio", name: "source", value, disabled: off, onchange: show }),
+      element("span", {}, words),
+    );
+  const rows = element(
+    "fieldset",
+    { class: "segments" },
+    element("legend", {}, "Images from"),
+    radio("folder", "Folder on the server", !folder),
+    radio("zip", "Zip archive", false),
+  );
+  const note =
+    !folder && element("p", { class: "note" }, "Folders can be named when the server is started with --root.");
   const box = element("div", {}, rows, note, folder, zip);
   const input = (value) => rows.querySelector(`[value=${value}]`);
-  const choose = (value) => { input(value).checked = true; show(); };
+  const choose = (value) => {
+    input(value).checked = true;
+    show();
+  };
   const chosen = () => (input("zip").checked ? "zip" : "folder");
   function show() {
     if (folder) folder.hidden = chosen() !== "folder";

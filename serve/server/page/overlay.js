@@ -34,7 +34,8 @@ function sampled(mask, width, height) {
   const ids = new Uint8Array(width * height);
   for (let y = 0; y < height; y += 1) {
     const from = Math.floor(((y + 0.5) * mask.height) / height) * mask.width;
-    for (let x = 0; x < width; x += 1) ids[y * width + x] = mask.ids[from + Math.floor(((x + 0.5) * mask.width) / width)];
+    for (let x = 0; x < width; x += 1)
+      ids[y * width + x] = mask.ids[from + Math.floor(((x + 0.5) * mask.width) / width)];
   }
   return ids;
 }
@@ -61,8 +62,10 @@ function trace(pixels, ids, width, colours) {
     const id = ids[at];
     const column = at % width;
     const edge =
-      (column > 0 && ids[at - 1] !== id) || (column < width - 1 && ids[at + 1] !== id) ||
-      (at >= width && ids[at - width] !== id) || (at + width < ids.length && ids[at + width] !== id);
+      (column > 0 && ids[at - 1] !== id) ||
+      (column < width - 1 && ids[at + 1] !== id) ||
+      (at >= width && ids[at - width] !== id) ||
+      (at + width < ids.length && ids[at + width] !== id);
     if (edge && id !== 0) pixels[at] = colours[id];
   }
 }

@@ -5,7 +5,7 @@ import { element, throttle } from "./dom.js";
 import { filterBar } from "./filters.js";
 import { listOf, USUAL } from "./items.js";
 import { jobHeader } from "./job_header.js";
-import { isOver } from "./job_facts.js";
+import { isOver, nameOf } from "./job_facts.js";
 import { bindKeys } from "./keys.js";
 import { go, route, stay } from "./router.js";
 import { emptyState, errorState, problem, toast } from "./toasts.js";
@@ -23,7 +23,13 @@ export async function showResults(root, signal, id) {
     if (!jobs.has(id)) learn(await ask(`v1/jobs/${id}`, { signal }));
     if (!signal.aborted) build(root, signal, id);
   } catch (error) {
-    if (!signal.aborted) root.replaceChildren(errorState(error, () => { root.replaceChildren(); showResults(root, signal, id); }));
+    if (!signal.aborted)
+      root.replaceChildren(
+        errorState(error, () => {
+          root.replaceChildren();
+          showResults(root, signal, id);
+        }),
+      );
   }
 }
 
@@ -35,10 +41,14 @@ function build(root, signal, id) {
   let grid = null;
   let list = null;
   let known = job;
-  const header = jobHeader(job, () => review(), () => go("jobs"));
+  const header = jobHeader(
+    job,
+    () => review(),
+    () => go("jobs"),
+  );
   const bar = filterBar(job, filter, (now) => show(now), signal);
   const place = element("div", { class: "place" });
-  document.title = `${job.name || job.images} – swsss`;
+  document.title = `${nameOf(job)} – swsss`;
   root.replaceChildren(header.box, bar.box, place);
   signal.addEventListener("abort", () => showing.abort());
   bindKeys(signal, { "/": () => bar.search.focus(), Escape: () => go("jobs") });
@@ -57,7 +67,14 @@ function build(root, signal, id) {
     list = listOf(id, filter);
     const back = list.total !== null;
     const { scroll } = list;
-    grid = new VirtualGrid({ list, width: 168, height: 34, tile: tileOf(job, () => query), label: "Images", signal: showing.signal });
+    grid = new VirtualGrid({
+      list,
+      width: 168,
+      height: 34,
+      tile: tileOf(job, () => query),
+      label: "Images",
+      signal: showing.signal,
+    });
     list.addEventListener("change", arrived, { signal: showing.signal });
     list.addEventListener("problem", ({ detail }) => failed(detail), { signal: showing.signal });
     place.replaceChildren(grid.element);
@@ -89,7 +106,10 @@ function build(root, signal, id) {
   }
 
   function follow(now) {
-    const moved = now.done !== known.done || now.state !== known.state || JSON.stringify(now.review) !== JSON.stringify(known.review);
+    const moved =
+      now.done !== known.done ||
+      now.state !== known.state ||
+      JSON.stringify(now.review) !== JSON.stringify(known.review);
     known = now;
     header.update(now);
     bar.update(list.total, now);
@@ -98,9 +118,16 @@ function build(root, signal, id) {
   }
 
   function nothing() {
-    if (!isOver(known) && known.done === 0) return emptyState("image", "Nothing labelled yet", "The first images appear here as soon as they are labelled.");
-    if (JSON.stringify(filter) === JSON.stringify(USUAL)) return emptyState("image", "No images", "This job has labelled nothing. Its message and its failures say why.");
-    return emptyState("search", "No image passes this filter", "Choose another state or class, or clear the search.", bar.clearButton());
+    if (!isOver(known) && known.done === 0)
+      return emptyState("image", "Nothing labelled yet", "The first images appear here as soon as they are labelled.");
+    if (JSON.stringify(filter) === JSON.stringify(USUAL))
+      return emptyState("image", "No images", "This job has labelled nothing. Its message and its failures say why.");
+    return emptyState(
+      "search",
+      "No image passes this filter",
+      "Choose another state or class, or clear the search.",
+      bar.clearButton(),
+    );
   }
 
   async function review() {

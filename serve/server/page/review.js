@@ -1,23 +1,19 @@
 /** The review of one image after the other. */
 import { ask } from "./api.js";
 import { jobs, learn } from "./connection.js";
-import { Viewer } from "./canvas.js";
-import { element } from "./dom.js";
 import { basename } from "./format.js";
 import { listOf, USUAL } from "./items.js";
 import { bindKeys } from "./keys.js";
-import { maskOfItem, pictureOf } from "./masks.js";
 import { reviewKeys } from "./review_keys.js";
-import { reviewBar } from "./review_bar.js";
+import { busyLine, reviewBar } from "./review_bar.js";
 import { findPlace } from "./review_list.js";
 import { reviewPanel } from "./review_panel.js";
+import { ReviewPicture } from "./review_picture.js";
 import { go, route, stay } from "./router.js";
 import { saverOf } from "./saver.js";
 import { errorState, problem, toast } from "./toasts.js";
 import { viewTools } from "./view_tools.js";
 
-// Until then the picture before stays: a flash of nothing would disturb more.
-const PATIENCE = 150;
 const DECIDED = { accepted: "Accepted", rejected: "Rejected", flagged: "Flagged" };
 
 /** Show it until the signal ends. */
@@ -31,7 +27,13 @@ export async function showReview(root, signal, id, number) {
     const place = await findPlace(id, list, number, Number(at));
     if (!signal.aborted) new Review(root, signal, jobs.get(id), list).open(place);
   } catch (error) {
-    if (!signal.aborted) root.replaceChildren(errorState(error, () => { root.replaceChildren(); showReview(root, signal, id, number); }));
+    if (!signal.aborted)
+      root.replaceChildren(
+        errorState(error, () => {
+          root.replaceChildren();
+          showReview(root, signal, id, number);
+        }),
+      );
   }
 }
 
@@ -42,7 +44,9 @@ const followed = new WeakSet();
 class Review {
   constructor(root, signal, job, list) {
     Object.assign(this, { signal, job, list, opened: new AbortController(), moving: 0 });
-    this.viewer = new Viewer(job.classes, signal);
+    this.busy = busyLine();
+    this.picture = new ReviewPicture(job, signal, this.busy);
+    this.viewer = this.picture.viewer;
     this.tools = viewTools(this.viewer);
     this.panel = reviewPanel(job, {
       toggle: (tag) => this.toggle(tag),
@@ -51,9 +55,13 @@ class Review {
       hide: (hidden) => this.viewer.set({ hidden }),
       rest: () => this.viewer.element.focus({ preventScroll: true }),
     });
-    this.bar = reviewBar({ back: () => this.back(), move: (step) => this.move(step), undo: () => this.undo(), tools: this.tools.box });
-    this.failure = element("p", { class: "no-picture", hidden: true });
-    root.replaceChildren(this.bar.box, element("div", { class: "stage-frame" }, this.viewer.element, this.bar.busy, this.failure), this.panel.box);
+    this.bar = reviewBar({
+      back: () => this.back(),
+      move: (step) => this.move(step),
+      undo: () => this.undo(),
+      tools: this.tools.box,
+    });
+    root.replaceChildren(this.bar.box, this.picture.element, this.panel.box);
     list.addEventListener("change", () => this.tellPlace(), { signal });
     signal.addEventListener("abort", () => this.opened.abort());
     if (changes.some((one) => one.job !== job.id)) changes.length = 0;
@@ -74,29 +82,8 @@ class Review {
     this.show();
     stay(`jobs/${this.job.id}/images/${place.item.number}`, { ...this.query(), at: place.index });
     document.title = `${basename(place.item.image)} – swsss`;
-    await this.showPicture(this.saver.item, signal);
+    await this.picture.show(this.saver, signal);
     if (!signal.aborted) place.prepare(this.job.id);
-  }
-
-  async showPicture(item, signal) {
-    const failed = item.state === "failed";
-    this.failure.hidden = !failed;
-    this.failure.textContent = failed ? "This image could not be labelled." : "";
-    if (failed) return this.viewer.show(null, null);
-    const timer = setTimeout(() => signal.aborted || this.viewer.show(null, null), PATIENCE);
-    try {
-      const [picture, mask] = await Promise.all([pictureOf(this.job.id, item), maskOfItem(this.job.id, item)]);
-      // A change that was stored meanwhile has brought a newer mask.
-      if (!signal.aborted && this.saver.item.version === item.version) this.viewer.show(picture, mask);
-      else if (!signal.aborted) this.viewer.show(picture, this.viewer.mask);
-    } catch (error) {
-      if (signal.aborted) return null;
-      this.failure.hidden = false;
-      this.failure.textContent = `The picture could not be loaded: ${error.message}`;
-    } finally {
-      clearTimeout(timer);
-    }
-    return null;
   }
 
   /** What has to happen after a change is stored or refused, also when another image is shown by then. */
@@ -113,15 +100,9 @@ class Review {
   show() {
     const { item, wanted, sending } = this.saver;
     this.panel.update(item, wanted);
-    this.bar.setBusy(sending);
-    this.viewer.canvas.setAttribute("aria-label", this.describe(item));
-    this.viewer.canvas.dataset.version = item.version;
+    this.busy.hidden = !sending;
+    this.picture.describe(item);
     this.tellPlace();
-  }
-
-  describe(item) {
-    const found = this.job.classes.filter((one) => item.found.includes(one.id)).map((one) => one.name);
-    return `${item.image}, mask of ${found.join(", ") || "background only"}`;
   }
 
   tellPlace() {
@@ -141,12 +122,19 @@ class Review {
   toggle(tag) {
     if (this.saver.item.state === "failed") return;
     const tags = this.saver.wanted.tags ?? [];
-    this.change({ tags: tags.includes(tag) ? tags.filter((one) => one !== tag) : [...tags, tag].sort((one, other) => one - other) });
+    this.change({
+      tags: tags.includes(tag) ? tags.filter((one) => one !== tag) : [...tags, tag].sort((one, other) => one - other),
+    });
   }
 
   /** Store a change, and remember what was before. */
   change(part) {
-    changes.push({ job: this.job.id, number: this.place.item.number, index: this.place.index, before: { ...this.saver.wanted } });
+    changes.push({
+      job: this.job.id,
+      number: this.place.item.number,
+      index: this.place.index,
+      before: { ...this.saver.wanted },
+    });
     this.saver.set(part);
     if ("verdict" in part) this.place.settle({ ...this.saver.item, verdict: part.verdict });
   }
@@ -163,8 +151,12 @@ class Review {
     const last = changes.pop();
     if (!last) return void toast("There is nothing to undo.");
     try {
-      if (last.number !== this.place.item.number) await this.open(await findPlace(this.job.id, this.list, last.number, last.index));
-      this.saver.set({ verdict: last.before.verdict, tags: last.before.tags === null && this.saver.wanted.tags !== null ? this.tagsOf(null) : last.before.tags });
+      if (last.number !== this.place.item.number)
+        await this.open(await findPlace(this.job.id, this.list, last.number, last.index));
+      this.saver.set({
+        verdict: last.before.verdict,
+        tags: last.before.tags === null && this.saver.wanted.tags !== null ? this.tagsOf(null) : last.before.tags,
+      });
       this.place.settle({ ...this.saver.item, verdict: last.before.verdict });
       this.bar.say("Undone.");
     } catch (error) {

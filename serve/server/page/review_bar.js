@@ -3,22 +3,42 @@ import { element, setText } from "./dom.js";
 import { count } from "./format.js";
 import { icon } from "./icons.js";
 
+/** A line that runs over the picture while something is stored or labelled. */
+export function busyLine(words = "Storing") {
+  return element("div", { class: "busy", hidden: true }, element("span", { class: "unseen" }, words));
+}
+
 /** The bar; `tools` are the viewer's controls. */
 export function reviewBar({ back, move, undo, tools }) {
-  const tool = (drawing, words, call) => element("button", { type: "button", class: "quiet square", title: words, "aria-label": words, onclick: call }, icon(drawing));
+  const tool = (drawing, words, call) =>
+    element(
+      "button",
+      { type: "button", class: "quiet square", title: words, "aria-label": words, onclick: call },
+      icon(drawing),
+    );
   const where = element("p", { class: "where" });
   const said = element("p", { class: "said", role: "status" });
-  const busy = element("div", { class: "busy", hidden: true }, element("span", { class: "unseen" }, "Storing"));
   const box = element(
     "div",
     { class: "review-bar" },
-    element("button", { type: "button", class: "quiet", onclick: back, title: "Back to the results (Esc)" }, icon("back"), element("span", {}, "Results")),
-    element("div", { class: "pager", role: "group", "aria-label": "Images" }, tool("left", "Previous image (←, k)", () => move(-1)), where, tool("right", "Next image (→, j)", () => move(1))),
+    element(
+      "button",
+      { type: "button", class: "quiet", onclick: back, title: "Back to the results (Esc)" },
+      icon("back"),
+      element("span", {}, "Results"),
+    ),
+    element(
+      "div",
+      { class: "pager", role: "group", "aria-label": "Images" },
+      tool("left", "Previous image (←, k)", () => move(-1)),
+      where,
+      tool("right", "Next image (→, j)", () => move(1)),
+    ),
     tool("undo", "Undo the last change (u)", undo),
     said,
     tools,
   );
-  return { box, busy, tell, say, setBusy };
+  return { box, tell, say };
 
   function tell({ index, inside }, total) {
     if (total === null) return setText(where, "");
@@ -27,9 +47,5 @@ export function reviewBar({ back, move, undo, tools }) {
 
   function say(text) {
     said.textContent = text;
-  }
-
-  function setBusy(is) {
-    busy.hidden = !is;
   }
 }

@@ -24,12 +24,28 @@ export function reviewPanel(job, calls) {
   const title = element("h1", { tabindex: -1 });
   const facts = element("dl", { class: "image-facts" });
   const note = element("p", { class: "note" });
-  const restore = button("Restore", { class: "quiet small", title: "Go back to the tags the job began with", "aria-label": "Restore the original tags", onclick: calls.restore }, icon("undo"));
+  const restore = button(
+    "Restore",
+    {
+      class: "quiet small",
+      title: "Go back to the tags the job began with",
+      "aria-label": "Restore the original tags",
+      onclick: calls.restore,
+    },
+    icon("undo"),
+  );
   const failure = element("div", { class: "message", role: "alert" });
   const lacking = element("p", { class: "message lacking" });
   const plain = modelNamed(job.model)?.task === "plain";
   chips.disable(plain);
-  const tags = element("section", { "aria-label": "Tags" }, element("header", {}, element("h2", {}, "Tags"), restore), note, chips.box, lacking);
+  const tags = element(
+    "section",
+    { "aria-label": "Tags" },
+    element("header", {}, element("h2", {}, "Tags"), restore),
+    note,
+    chips.box,
+    lacking,
+  );
   const mask = element("section", { "aria-label": "Mask" }, element("h2", {}, "In the mask"), legend.box);
   const decisions = DECISIONS.map((one) => decision(one, calls));
   const box = element(
@@ -56,11 +72,23 @@ export function reviewPanel(job, calls) {
     tags.hidden = failed;
     mask.hidden = failed;
     chips.update(wanted.tags, item.not_found);
-    setText(note, plain ? "The job's model takes no tags, so they cannot change its masks." : wanted.tags === null ? "No tags are given: every class is allowed. A click allows only that class." : "");
+    setText(
+      note,
+      plain
+        ? "The job's model takes no tags, so they cannot change its masks."
+        : wanted.tags === null
+          ? "No tags are given: every class is allowed. A click allows only that class."
+          : "",
+    );
     note.hidden = !plain && wanted.tags !== null;
-    restore.hidden = !item.changed;
+    // Back from "every class" there is only "each class", which allows the same.
+    const restored = item.original_tags === null && wanted.tags?.length === names.size - 1;
+    restore.hidden = !item.changed || restored;
     const missing = item.not_found.filter((id) => wanted.tags?.includes(id));
-    setText(lacking, missing.length ? `No pixels were found of ${listed(missing.map((id) => names.get(id) ?? String(id)))}.` : "");
+    setText(
+      lacking,
+      missing.length ? `No pixels were found of ${listed(missing.map((id) => names.get(id) ?? String(id)))}.` : "",
+    );
     lacking.hidden = !missing.length;
     legend.update(item.pixels, item.class_confidence);
     for (const one of decisions) {
@@ -83,7 +111,20 @@ function factsOf(item, wanted) {
 }
 
 function decision({ verdict, words, key, drawing }, { decide, rest }) {
-  const made = element("button", { type: "button", class: `decision ${verdict}`, "data-verdict": verdict, "aria-pressed": "false", title: `${words} (${key})`, "aria-keyshortcuts": key }, icon(drawing), element("span", {}, words), element("kbd", { "aria-hidden": "true" }, key));
+  const made = element(
+    "button",
+    {
+      type: "button",
+      class: `decision ${verdict}`,
+      "data-verdict": verdict,
+      "aria-pressed": "false",
+      title: `${words} (${key})`,
+      "aria-keyshortcuts": key,
+    },
+    icon(drawing),
+    element("span", {}, words),
+    element("kbd", { "aria-hidden": "true" }, key),
+  );
   made.addEventListener("click", (event) => {
     decide(verdict);
     if (event.detail > 0) rest();

@@ -3,7 +3,7 @@
 /** Decode the counts to run lengths that alternate between outside and inside. */
 export function runs(counts) {
   const lengths = [];
-  for (let at = 0; at < counts.length; ) {
+  for (let at = 0; at < counts.length;) {
     let value = 0;
     let shift = 0;
     let more = true;
@@ -27,7 +27,8 @@ export function paintRuns({ size: [height, width], counts }, ids, value) {
   let inside = false;
   for (const length of runs(counts)) {
     if (inside) {
-      for (let at = position; at < position + length; at += 1) ids[(at % height) * width + Math.floor(at / height)] = value;
+      for (let at = position; at < position + length; at += 1)
+        ids[(at % height) * width + Math.floor(at / height)] = value;
     }
     position += length;
     inside = !inside;

@@ -43,7 +43,11 @@ export class Saver extends EventTarget {
 
   async sendOne(part) {
     // Kept alive: a change also arrives when the page is closed right after the click.
-    const answer = await ask(`v1/jobs/${this.job}/images/${this.item.number}`, { method: "PATCH", json: part, keepalive: true });
+    const answer = await ask(`v1/jobs/${this.job}/images/${this.item.number}`, {
+      method: "PATCH",
+      json: part,
+      keepalive: true,
+    });
     this.item = answer.item;
     // Whatever the server made of a wish, it is answered: only what was wished for since is left.
     if ("tags" in part && sameTags(part.tags, this.wanted.tags)) this.wanted.tags = answer.item.tags;

@@ -28,7 +28,15 @@ export function tileOf(job, query) {
 
     function update(item, index, quick) {
       if (!item) return clear();
-      const state = JSON.stringify([item.number, item.version, item.verdict, item.changed, item.state, item.not_found, index]);
+      const state = JSON.stringify([
+        item.number,
+        item.version,
+        item.verdict,
+        item.changed,
+        item.state,
+        item.not_found,
+        index,
+      ]);
       if (state === drawn) return;
       // The text is cheap; a picture that is gone before it arrives is not.
       if (!quick) drawn = state;
@@ -70,7 +78,11 @@ export function tileOf(job, query) {
         lacking.length > 0 && mark("warn", "lacking", `No pixels of: ${lacking.join(", ")}`),
       ].filter(Boolean);
       marks.replaceChildren(...shown);
-      const words = [item.image, failed ? "failed" : `confidence ${percent(item.confidence, 0)}`, ...shown.map((one) => one.title.toLowerCase())];
+      const words = [
+        item.image,
+        failed ? "failed" : `confidence ${percent(item.confidence, 0)}`,
+        ...shown.map((one) => one.title.toLowerCase()),
+      ];
       link.setAttribute("aria-label", words.filter((one) => one !== "failed" || failed).join(", "));
     }
   };

@@ -8,8 +8,18 @@ const SECONDS = { problem: 12, done: 4 };
 export function toast(text, kind = "done") {
   const place = document.getElementById("toasts");
   for (const shown of place.children) if (shown.dataset.text === text) shown.remove();
-  const close = element("button", { type: "button", class: "quiet square", "aria-label": "Close this message" }, icon("cross"));
-  const shown = element("div", { class: `toast ${kind}`, "data-text": text }, icon(kind === "problem" ? "warn" : "check"), element("p", {}, text), close);
+  const close = element(
+    "button",
+    { type: "button", class: "quiet square", "aria-label": "Close this message" },
+    icon("cross"),
+  );
+  const shown = element(
+    "div",
+    { class: `toast ${kind}`, "data-text": text },
+    icon(kind === "problem" ? "warn" : "check"),
+    element("p", {}, text),
+    close,
+  );
   close.addEventListener("click", () => shown.remove());
   place.append(shown);
   while (place.children.length > 4) place.firstElementChild.remove();

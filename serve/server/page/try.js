@@ -7,6 +7,7 @@ import { imagePicker } from "./image_picker.js";
 import { listed, percent } from "./format.js";
 import { bindKeys } from "./keys.js";
 import { maskLegend } from "./legend.js";
+import { busyLine } from "./review_bar.js";
 import { maskOf } from "./rle.js";
 import { modelNamed, server } from "./server.js";
 import { viewTools } from "./view_tools.js";
@@ -26,13 +27,16 @@ class Trial {
     this.facts = element("dl", { class: "image-facts" });
     this.trouble = element("p", { class: "message", role: "alert", hidden: true });
     this.hint = element("p", { class: "note" });
-    this.busy = element("div", { class: "busy", hidden: true }, element("span", { class: "unseen" }, "Labelling"));
+    this.busy = busyLine("Labelling");
     this.title = element("h1", { tabindex: -1 }, "Try an image");
     this.side = element("div", { class: "scroll" });
     root.append(this.body, element("aside", { class: "panel", "aria-label": "Image" }, this.side));
     root.addEventListener("drop", (event) => this.picker.take(event.dataTransfer.files[0]), { signal });
     this.keys = new AbortController();
-    signal.addEventListener("abort", () => { this.keys.abort(); this.asking.abort(); });
+    signal.addEventListener("abort", () => {
+      this.keys.abort();
+      this.asking.abort();
+    });
     this.use(modelNamed());
   }
 
@@ -51,7 +55,12 @@ class Trial {
     this.side.replaceChildren(
       element("section", {}, this.title, this.facts, this.trouble, this.picker.again),
       element("section", { "aria-label": "Tags" }, element("h2", {}, "Tags"), this.hint, this.chips.box),
-      element("section", { class: "answer", "aria-label": "Mask", hidden: true }, element("h2", {}, "In the mask"), this.legend.box),
+      element(
+        "section",
+        { class: "answer", "aria-label": "Mask", hidden: true },
+        element("h2", {}, "In the mask"),
+        this.legend.box,
+      ),
       this.models(),
     );
     this.viewer.show(this.image?.picture ?? null, null);
@@ -62,7 +71,11 @@ class Trial {
     const { models } = server.info;
     if (models.length < 2) return "";
     const options = models.map((one) => element("option", { value: one.name, selected: one === this.model }, one.name));
-    return element("section", {}, field("Model", element("select", { onchange: (event) => this.use(modelNamed(event.target.value)) }, options)));
+    return element(
+      "section",
+      {},
+      field("Model", element("select", { onchange: (event) => this.use(modelNamed(event.target.value)) }, options)),
+    );
   }
 
   async take(file) {
@@ -87,14 +100,28 @@ class Trial {
     const plain = this.model.task === "plain";
     this.chips.update(this.tags);
     this.chips.disable(plain);
-    setText(this.hint, plain ? "This model takes no tags: it finds every class by itself." : this.every ? "No tags: every class is allowed. Choose what is in the image, and the mask keeps to it." : "Only the chosen classes are allowed.");
+    setText(
+      this.hint,
+      plain
+        ? "This model takes no tags: it finds every class by itself."
+        : this.every
+          ? "No tags: every class is allowed. Choose what is in the image, and the mask keeps to it."
+          : "Only the chosen classes are allowed.",
+    );
     if (!this.image) return;
     this.asking.abort();
     this.asking = new AbortController();
     const { signal } = this.asking;
     this.busy.hidden = false;
     try {
-      this.show(await ask(this.address(), { method: "POST", body: this.image.file, headers: { Accept: "application/json", "Content-Type": this.image.file.type || "application/octet-stream" }, signal }));
+      this.show(
+        await ask(this.address(), {
+          method: "POST",
+          body: this.image.file,
+          headers: { Accept: "application/json", "Content-Type": this.image.file.type || "application/octet-stream" },
+          signal,
+        }),
+      );
     } catch (error) {
       if (signal.aborted) return;
       this.viewer.setMask(null);
@@ -118,8 +145,16 @@ class Trial {
     const pixels = Object.fromEntries(answer.classes.map((one) => [one.id, one.pixels]));
     this.legend.update(pixels, Object.fromEntries(answer.classes.map((one) => [one.id, one.confidence])));
     this.side.querySelector(".answer").hidden = false;
-    this.facts.replaceChildren(element("dt", {}, "Size"), element("dd", {}, `${answer.width} × ${answer.height}`), element("dt", {}, "Confidence"), element("dd", {}, percent(answer.mean_confidence)));
-    this.viewer.canvas.setAttribute("aria-label", `${this.image.file.name}, mask of ${named(answer.found) || "background only"}`);
+    this.facts.replaceChildren(
+      element("dt", {}, "Size"),
+      element("dd", {}, `${answer.width} × ${answer.height}`),
+      element("dt", {}, "Confidence"),
+      element("dd", {}, percent(answer.mean_confidence)),
+    );
+    this.viewer.canvas.setAttribute(
+      "aria-label",
+      `${this.image.file.name}, mask of ${named(answer.found) || "background only"}`,
+    );
     this.viewer.canvas.dataset.answer = named(answer.found);
   }
 

@@ -6,20 +6,44 @@ const kept = { opacity: 0.55, outline: false };
 
 /** The controls; `keys` are theirs, to be bound by the view. */
 export function viewTools(viewer) {
-  const slider = element("input", { type: "range", min: 0, max: 100, step: 1, value: 100 * kept.opacity, "aria-label": "Opacity of the mask", oninput: () => opacity(slider.value / 100) });
+  const slider = element("input", {
+    type: "range",
+    min: 0,
+    max: 100,
+    step: 1,
+    value: 100 * kept.opacity,
+    "aria-label": "Opacity of the mask",
+    oninput: () => opacity(slider.value / 100),
+  });
   // After a drag the arrow keys are for the images again.
   slider.addEventListener("pointerup", () => viewer.element.focus({ preventScroll: true }));
-  const tool = (drawing, words, call) => element("button", { type: "button", class: "quiet square", title: words, "aria-label": words, onclick: call }, icon(drawing));
+  const tool = (drawing, words, call) =>
+    element(
+      "button",
+      { type: "button", class: "quiet square", title: words, "aria-label": words, onclick: call },
+      icon(drawing),
+    );
   const outline = tool("outline", "Outlines (l)", () => setOutline(!kept.outline));
   const fit = tool("fit", "Fit (0, or double click)", () => viewer.fit());
-  const box = element("div", { class: "tools", role: "group", "aria-label": "View" }, element("label", { class: "opacity", title: "Opacity of the mask ([ and ])" }, icon("eye"), slider), outline, fit);
+  const box = element(
+    "div",
+    { class: "tools", role: "group", "aria-label": "View" },
+    element("label", { class: "opacity", title: "Opacity of the mask ([ and ])" }, icon("eye"), slider),
+    outline,
+    fit,
+  );
   const fainter = () => opacity(kept.opacity - 0.1);
   const stronger = () => opacity(kept.opacity + 0.1);
   const keys = {
-    "[": fainter, o: fainter, "]": stronger, O: stronger,
+    "[": fainter,
+    o: fainter,
+    "]": stronger,
+    O: stronger,
     l: () => setOutline(!kept.outline),
     0: () => viewer.fit(),
-    "+": () => viewer.zoom(1.4), "=": () => viewer.zoom(1.4), "-": () => viewer.zoom(1 / 1.4),
+    "+": () => viewer.zoom(1.4),
+    "=": () => viewer.zoom(1.4),
+    "-": () => viewer.zoom(1 / 1.4),
     " ": () => viewer.set({ peek: true }),
   };
   const released = { " ": () => viewer.set({ peek: false }) };

@@ -70,7 +70,10 @@ export class VirtualGrid {
   range() {
     const first = Math.max(0, Math.floor(this.top() / this.rowHeight) - OVERSCAN);
     const last = Math.ceil((this.top() + this.element.clientHeight) / this.rowHeight) + OVERSCAN;
-    return [first * this.columns, Math.max(first * this.columns, Math.min((this.list.total ?? 1) - 1, last * this.columns - 1))];
+    return [
+      first * this.columns,
+      Math.max(first * this.columns, Math.min((this.list.total ?? 1) - 1, last * this.columns - 1)),
+    ];
   }
 
   schedule() {
@@ -90,9 +93,11 @@ export class VirtualGrid {
     clearTimeout(this.rest);
     if (quick) this.rest = setTimeout(() => this.render(), 90);
     const [first, last] = this.range();
-    for (const [number, row] of this.rows) if (number * this.columns < first || number * this.columns > last) this.drop(number, row);
+    for (const [number, row] of this.rows)
+      if (number * this.columns < first || number * this.columns > last) this.drop(number, row);
     // There is always a tile that the tab key reaches, also when the focused one has scrolled away.
-    this.stop = this.focused >= first && this.focused <= last ? this.focused : Math.min(first + OVERSCAN * this.columns, last);
+    this.stop =
+      this.focused >= first && this.focused <= last ? this.focused : Math.min(first + OVERSCAN * this.columns, last);
     for (let at = first; at <= last && at < this.list.total; at += this.columns) this.drawRow(at / this.columns, quick);
     if (!quick) this.list.need(first, last);
     this.list.scroll = this.top();
@@ -113,7 +118,9 @@ export class VirtualGrid {
       row.tiles = [];
       this.canvas.append(row);
     }
-    setStyle(row, { transform: `translateY(${number * this.rowHeight + GAP - this.top() + this.element.scrollTop}px)` });
+    setStyle(row, {
+      transform: `translateY(${number * this.rowHeight + GAP - this.top() + this.element.scrollTop}px)`,
+    });
     const size = Math.min(this.columns, this.list.total - number * this.columns);
     while (row.tiles.length > size) row.tiles.pop().cell.remove();
     while (row.tiles.length < size) {
@@ -152,7 +159,16 @@ export class VirtualGrid {
 
   move(event) {
     const page = Math.max(1, Math.floor(this.element.clientHeight / this.rowHeight)) * this.columns;
-    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.columns, ArrowUp: -this.columns, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    const steps = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: this.columns,
+      ArrowUp: -this.columns,
+      PageDown: page,
+      PageUp: -page,
+      Home: -Infinity,
+      End: Infinity,
+    };
     if (!(event.key in steps) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     this.focus(this.focused + steps[event.key]);

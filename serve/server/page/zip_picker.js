@@ -6,11 +6,19 @@ import { icon } from "./icons.js";
 /** The picker; `changed` is called when a file is taken or refused. */
 export function zipPicker(limit, changed) {
   let file = null;
-  const input = element("input", { type: "file", accept: ".zip,application/zip", "aria-label": "Zip archive", onchange: () => take(input.files[0]) });
+  const input = element("input", {
+    type: "file",
+    accept: ".zip,application/zip",
+    "aria-label": "Zip archive",
+    onchange: () => take(input.files[0]),
+  });
   const words = element("p", {}, "Drop a zip here, or choose one");
   const note = element("small", {}, `Images in any folders and, if you like, one tags.csv. At most ${bytes(limit)}.`);
   const box = element("label", { class: "drop" }, icon("upload"), words, note, input);
-  box.addEventListener("dragover", (event) => { event.preventDefault(); box.classList.add("over"); });
+  box.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    box.classList.add("over");
+  });
   box.addEventListener("dragleave", () => box.classList.remove("over"));
   box.addEventListener("drop", (event) => {
     event.preventDefault();
@@ -32,6 +40,7 @@ export function zipPicker(limit, changed) {
 
 function refused(file, limit) {
   if (!file.name.toLowerCase().endsWith(".zip")) return `“${file.name}” is not a zip: pack the images into one.`;
-  if (file.size > limit) return `“${file.name}” has ${bytes(file.size)}; the server takes ${bytes(limit)}: split it, or raise its limit.`;
+  if (file.size > limit)
+    return `“${file.name}” has ${bytes(file.size)}; the server takes ${bytes(limit)}: split it, or raise its limit.`;
   return "";
 }
