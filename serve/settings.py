@@ -20,3 +20,8 @@ def default_workers() -> int:
 def default_batch(engine: Engine) -> int:
     """Images a call: on a CPU one image fills all cores, and more only fill the memory."""
     return 1 if "CPU" in engine.description else _GPU_BATCH
+
+
+def default_lanes(engine: Engine) -> int:
+    """Calls of the engine at a time, for a server: on a CPU two keep the cores busier (benchmarks/serve.py)."""
+    return min(2, cores()) if "CPU" in engine.description else 1

@@ -4,7 +4,7 @@ from click.testing import CliRunner, Result
 
 from swsss import cli
 from swsss.export.cli import export
-from swsss.serve.cli import label
+from swsss.serve.cli import label, serve
 
 COMMANDS = {
     "swsss-train": cli.train,
@@ -12,6 +12,7 @@ COMMANDS = {
     "swsss-data": cli.data,
     "swsss-export": export,
     "swsss-label": label,
+    "swsss-serve": serve,
 }
 
 

@@ -139,12 +139,26 @@ def test_batcher__asked_again_after_its_thread_went(engine, monkeypatch):
     batcher = Batcher(engine, Turns(), 4, 0.0)
     for value in range(1, 4):
         assert value_of(batcher.submit(image(value), ids(0)))[0] == value
-        while batcher._thread is not None:
+        while batcher._threads:
             time.sleep(0.005)
 
 
-def test_batcher__from_many_threads(engine):
-    batcher, answers = Batcher(engine, Turns(), 8, 0.001), {}
+def test_batcher__two_lanes(engine):
+    """Two calls at a time, and never three."""
+    batcher = Batcher(engine, Turns(2), 1, 0.0, 2)
+    engine.free.clear()
+    asked = [batcher.submit(image(value), ids(0)) for value in range(5)]
+    while len(engine.calls) < 2:
+        time.sleep(0.005)
+    time.sleep(0.05)
+    assert len(engine.calls) == 2
+    engine.free.set()
+    assert [value_of(answer)[0] for answer in asked] == list(range(5))
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_batcher__from_many_threads(engine, lanes):
+    batcher, answers = Batcher(engine, Turns(lanes), 8, 0.001, lanes), {}
 
     def ask(start):
         for value in range(start, start + 25):

@@ -12,7 +12,10 @@ Candidates = npt.NDArray[np.int64]
 
 
 class Engine(Protocol):
-    """A model that is loaded and ready. One call at a time; images of a call have one size."""
+    """A model that is loaded and ready; images of a call have one size.
+
+    On a CPU several threads may call it at the same time, on a GPU one.
+    """
 
     @property
     def info(self) -> ModelInfo:

@@ -46,7 +46,8 @@ def build_app(parts: Parts) -> FastAPI:
     fetch = Fetcher(settings, parts.desk.root)
     app.include_router(inference_router(labelling, tensors, max_bytes=settings.limits.image_bytes, guards=place))
     app.include_router(label_studio_router(labelling, tensors, fetch, guards=place))
-    app.mount("/page", StaticFiles(directory=operations.page_folder()), name="page")
+    # Development installs link the page's files.
+    app.mount("/page", StaticFiles(directory=operations.page_folder(), follow_symlink=True), name="page")
     app.mount("/docs-files", operations.docs_files(), name="docs-files")
     _tell_problems(app)
     app.add_middleware(Access, token=settings.token, hosts=(*settings.hosts, settings.host))

@@ -28,7 +28,7 @@ class _Ask:
 
 
 class Batcher:
-    """Collects images and asks the engine in a thread of its own, which goes when nothing is asked any more.
+    """Collects images and asks the engine in threads of its own, which go when nothing is asked any more.
 
     A batch is given to the engine when it is full, or when its oldest image has waited long enough. With a limit of 1,
     as on a CPU, nothing ever waits for others.
@@ -38,6 +38,7 @@ class Batcher:
         turns: Shared with everybody else who uses the engine.
         limit: Images a call; those of one ask stay together, also when they are more.
         wait: Seconds an image waits for others of its size.
+        lanes: Calls of the engine at a time.
         observe: Called with the images of a call, the seconds its oldest waited, and the seconds it took.
     """
 
@@ -47,13 +48,14 @@ class Batcher:
         turns: Turns,
         limit: int,
         wait: float,
+        lanes: int = 1,
         observe: Callable[[int, float, float], None] = lambda images, waited, took: None,
     ) -> None:
         self.limit = limit
         self._engine, self._turns, self._wait, self._observe = engine, turns, wait, observe
+        self._lanes, self._threads, self._idle = lanes, 0, 0
         self._asks: deque[_Ask] = deque()
         self._changed = Condition()
-        self._thread: Thread | None = None
 
     def submit(self, images: Pixels, candidates: Candidates) -> "Future[Answer]":
         """Ask for images of one size.
@@ -68,10 +70,10 @@ class Batcher:
         ask = _Ask(images, candidates)
         with self._changed:
             self._asks.append(ask)
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="batcher", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+            if self._idle < len(self._asks) and self._threads < self._lanes:
+                self._threads += 1
+                Thread(target=self._run, name="batcher", daemon=True).start()
+            self._changed.notify_all()
         return ask.answer
 
     def _run(self) -> None:
@@ -81,21 +83,24 @@ class Batcher:
     def _next(self) -> list[_Ask]:
         """The next batch; empty when nobody asked for a while, and this thread is to end."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._asks, _IDLE_SECONDS):
-                self._thread = None
-                return []
-            # The shape stays that of the oldest, whatever comes while it waits.
-            first = self._asks[0]
-            left = first.arrived + self._wait - time.monotonic()
-            if left > 0:
-                self._changed.wait_for(lambda: self._count(first) >= self.limit, left)
-            return self._take(first)
+            while self._asks_came():
+                first = self._asks[0]
+                left = first.arrived + self._wait - time.monotonic()
+                if left <= 0 or sum(len(ask.images) for ask in self._alike(first)) >= self.limit:
+                    return self._take(first)
+                self._changed.wait(left)
+            self._threads -= 1
+            return []
+
+    def _asks_came(self) -> bool:
+        self._idle += 1
+        try:
+            return self._changed.wait_for(lambda: bool(self._asks), _IDLE_SECONDS)
+        finally:
+            self._idle -= 1
 
     def _alike(self, first: _Ask) -> list[_Ask]:
         return [ask for ask in self._asks if ask.images.shape[1:] == first.images.shape[1:]]
-
-    def _count(self, first: _Ask) -> int:
-        return sum(len(ask.images) for ask in self._alike(first))
 
     def _take(self, first: _Ask) -> list[_Ask]:
         batch, images = [first], len(first.images)

@@ -17,7 +17,7 @@ from swsss.serve.server.metrics import Metrics
 from swsss.serve.server.problems import not_found
 from swsss.serve.server.settings import Settings
 from swsss.serve.server.turns import Turns
-from swsss.serve.settings import default_batch
+from swsss.serve.settings import default_batch, default_lanes
 
 _SUFFIXES = {".onnx", ".engine"}
 
@@ -123,10 +123,11 @@ class Hub:
             except UserError as error:
                 self._why_not[name] = str(error)
                 raise
-            turns = Turns()
+            lanes = default_lanes(engine)
+            turns = Turns(lanes)
             limit = self.settings.batch or default_batch(engine)
             wait = self.settings.batch_seconds if limit > 1 else 0.0
-            batcher = Batcher(engine, turns, limit, wait, self.metrics.call)
+            batcher = Batcher(engine, turns, limit, wait, lanes, self.metrics.call)
             self._ready[name] = Model(name, engine, batcher, turns)
         log.info("model loaded", model=name, engine=engine.description, identity=engine.identity[:16])
         return self._ready[name]
