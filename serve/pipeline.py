@@ -21,7 +21,7 @@ from swsss.threads import ahead
 
 Outcome = tuple[Item, Labelled | Failed]
 
-_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 """Errors that every following file would meet as well."""
 
 
@@ -164,7 +164,7 @@ class Pipeline:
         try:
             row = self.writer.write(item, result.image.orientation, result.mask, result.confidence)
         except OSError as error:
-            if error.errno in _OF_THE_DISK:
+            if error.errno in OF_THE_DISK:
                 raise
             return item, Failed(item.image, "write", f"{item.mask} cannot be written: {error.strerror}.")
         return item, replace(row, seconds=result.seconds + time.perf_counter() - started)

@@ -185,7 +185,7 @@ def pixels_of(server: Server, name: str) -> np.ndarray:
 def open_image(page: Page, server: Server, job: str, name: str) -> None:
     """Open an image in the review, from the results."""
     page.goto(f"{server.address}/#/jobs/{job}")
-    page.locator(f'.tile[aria-label^="{name},"]').click()
+    page.locator(f'.tile[aria-label^="{name} "]').click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     strong_masks(page)
 

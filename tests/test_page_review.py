@@ -84,7 +84,7 @@ def test_review__keys(page, server, job, reference):
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("heading", name="04.jpg")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.locator('.tile[aria-label^="04.jpg,"]')).to_be_focused()
+    expect(page.locator('.tile[aria-label^="04.jpg "]')).to_be_focused()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="03.png")).to_be_visible()

@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from swsss.errors import UserError
+from swsss.serve.pipeline import OF_THE_DISK
 from swsss.serve.server.access import Access
 from swsss.serve.server.bodies import read_body
 from swsss.serve.server.parts import Parts, take_place
@@ -63,6 +64,13 @@ def _tell_problems(app: FastAPI) -> None:
     @app.exception_handler(UserError)
     async def mistake(request: Request, error: UserError) -> Response:
         return _problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    @app.exception_handler(OSError)
+    async def disk(request: Request, error: OSError) -> Response:
+        if error.errno not in OF_THE_DISK:
+            raise error
+        told = f"The server's disk refuses: {error.strerror}; nothing was changed. Tell who runs it, and try again."
+        return _problem(request, HTTPStatus.INSUFFICIENT_STORAGE, told)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

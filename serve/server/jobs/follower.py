@@ -27,16 +27,15 @@ class JobFollower:
         index: Gets a row an image.
         stop: Whether the job is to stop.
         told: Called with total, done, failed and rate now and then.
-
-    Attributes:
-        labelled: Images labelled since this run began.
-        failed: Images that failed since this run began.
+        count: Called with every image.
     """
 
-    def __init__(self, index: Index, stop: Callable[[], bool], told: Told) -> None:
-        self.stop, self._index, self._told_of = stop, index, told
+    def __init__(
+        self, index: Index, stop: Callable[[], bool], told: Told, count: Callable[[Labelled | Failed], None]
+    ) -> None:
+        self.stop, self._index, self._told_of, self._count = stop, index, told, count
         self._rows: list[Labelled | Failed] = []
-        self._earlier = self.labelled = self.failed = 0
+        self._earlier = self._done = self._failed = 0
         self._started = self._last = 0.0
 
     def tell(self, line: str) -> None:
@@ -54,10 +53,9 @@ class JobFollower:
     def done(self, item: Item, row: Labelled | Failed) -> None:
         """See `Follower`."""
         self._rows.append(row)
-        if isinstance(row, Failed):
-            self.failed += 1
-        else:
-            self.labelled += 1
+        self._count(row)
+        self._done += 1
+        self._failed += isinstance(row, Failed)
         if time.monotonic() - self._last > _TOLD_SECONDS:
             self.saved()
 
@@ -75,6 +73,5 @@ class JobFollower:
 
     def _tell(self) -> None:
         self._last = time.monotonic()
-        done = self.labelled + self.failed
-        rate = done / max(self._last - self._started, 1e-3)
-        self._told_of(done=self._earlier + done, failed=self.failed, rate=rate)
+        rate = self._done / max(self._last - self._started, 1e-3)
+        self._told_of(done=self._earlier + self._done, failed=self._failed, rate=rate)

@@ -67,11 +67,15 @@ class Review:
         """Where the mask of an image lies: the one made for other tags, if there is one.
 
         Raises:
-            Refused: It has none (409).
+            Refused: It has none (409), or it is gone (404).
         """
         if item.state != "labelled":
             raise conflict(f"{item.image} could not be labelled: {item.reason}")
-        return self._reviewed(job, item) if item.changed else self.desk.folder_of(job.id) / "labels/masks" / item.mask
+        labels = self.desk.folder_of(job.id) / "labels/masks" / item.mask
+        path = self._reviewed(job, item) if item.changed else labels
+        if not path.is_file():
+            raise not_found(f"The mask of {item.image} is gone from the server's data folder.")
+        return path
 
     def mask(self, job: Job, item: Item) -> Pixels:
         """The mask of an image, uint8 [H, W], upright.

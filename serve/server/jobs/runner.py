@@ -11,6 +11,7 @@ from swsss.data.classes import palette
 from swsss.errors import Interrupted, Unfinished, UserError
 from swsss.export.metadata import ModelInfo
 from swsss.serve.label import Order, label_folder
+from swsss.serve.records import Failed, Labelled
 from swsss.serve.server.hub import Hub
 from swsss.serve.server.jobs.follower import JobFollower
 from swsss.serve.server.jobs.index import Index
@@ -166,13 +167,20 @@ class Runner:
             job = job.now(classes=classes_of(model.info))
             self._jobs[job.id] = job
         follower = JobFollower(
-            self._index_of(job.id), lambda: self._stops(job.id), lambda **changes: self._progress(job.id, **changes)
+            self._index_of(job.id),
+            lambda: self._stops(job.id),
+            lambda **changes: self._progress(job.id, **changes),
+            lambda row: self._count(model.name, row),
         )
         result = label_folder(self._order(job), model.for_jobs, follower)
-        self._metrics.images.labels(model.name, "job").inc(follower.labelled)
-        self._metrics.failures.labels("any", "job").inc(follower.failed)
         message = " ".join(line for line in result.lines[1:-1]) if result.failed else ""
         return self._now(job).now(state="done", finished=now(), message=self._plain(job, message))
+
+    def _count(self, model: str, row: Labelled | Failed) -> None:
+        if isinstance(row, Failed):
+            self._metrics.failures.labels(row.stage, "job").inc()
+        else:
+            self._metrics.images.labels(model, "job").inc()
 
     def _order(self, job: Job) -> Order:
         wishes = job.wishes

@@ -106,6 +106,7 @@ function buildTop() {
         element("a", { href: hrefOf("try"), "data-view": "try" }, "Try an image"),
       ),
       element("span", { class: "model", id: "model", title: "The model that is used when a job names none" }),
+      element("a", { class: "button quiet", href: "docs", title: "Every address of this server, to try out" }, "API"),
       help,
       themeSwitch(),
     );

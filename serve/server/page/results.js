@@ -101,7 +101,7 @@ function build(root, signal, id) {
   }
 
   function failed(error) {
-    if (list.total === null) place.replaceChildren(errorState(error, () => show(filter)));
+    if (list.total === null) place.replaceChildren(errorState(error, () => show(filter), false));
     else problem(error);
   }
 

@@ -20,7 +20,7 @@ export function tileOf(job, query) {
     const name = element("bdi", { class: "file-name" });
     const note = element("span", { class: "note" });
     const marks = element("span", { class: "marks" });
-    const link = element("a", { class: "tile" }, frame, marks, element("span", { class: "caption" }, name, note));
+    const link = element("a", { class: "tile" }, frame, marks, element("span", { class: "caption" }, name, " ", note));
     picture.addEventListener("load", () => link.classList.remove("waiting"));
     picture.addEventListener("error", () => link.classList.replace("waiting", "gone"));
     let drawn = "";
@@ -78,12 +78,13 @@ export function tileOf(job, query) {
         lacking.length > 0 && mark("warn", "lacking", `No pixels of: ${lacking.join(", ")}`),
       ].filter(Boolean);
       marks.replaceChildren(...shown);
-      const words = [
-        item.image,
-        failed ? "failed" : `confidence ${percent(item.confidence, 0)}`,
-        ...shown.map((one) => one.title.toLowerCase()),
-      ];
-      link.setAttribute("aria-label", words.filter((one) => one !== "failed" || failed).join(", "));
+      const said = failed ? "failed" : `${percent(item.confidence, 0)} confidence`;
+      const folder = item.image.slice(0, -basename(item.image).length - 1);
+      const others = shown.map((one) => one.title.toLowerCase()).filter((words) => words !== "failed");
+      link.setAttribute(
+        "aria-label",
+        [`${basename(item.image)} ${said}`, folder && `in ${folder}`, ...others].filter(Boolean).join(", "),
+      );
     }
   };
 }

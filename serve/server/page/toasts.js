@@ -46,8 +46,10 @@ export function emptyState(drawing, title, text, ...actions) {
 }
 
 /** The same for a failure, with a way to try again. */
-export function errorState(error, again) {
+export function errorState(error, again, whole = true) {
   const shown = emptyState("warn", "This did not work", error.message, button("Try again", { onclick: again }));
   shown.classList.add("error");
+  // Where nothing else is shown, it is what the page is about.
+  if (whole) shown.querySelector("h2").replaceWith(element("h1", { tabindex: -1 }, "This did not work"));
   return shown;
 }
