@@ -21,7 +21,10 @@ _ARCHIVE: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "A ZIP file with images, and tags.csv.",
-        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("application/octet-stream", "application/zip")
+        },
     }
 }
 
