@@ -4,7 +4,8 @@ from click.testing import CliRunner, Result
 
 from swsss import cli
 from swsss.export.cli import export
-from swsss.serve.cli import label, serve
+from swsss.serve.cli import label
+from swsss.serve.server.cli import serve
 
 COMMANDS = {
     "swsss-train": cli.train,

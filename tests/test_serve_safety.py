@@ -197,12 +197,12 @@ def test_docs__work_offline(server):
 
 
 def test_errors__tell_nothing_of_the_inside(server, monkeypatch):
-    from swsss.serve.server.jobs.desk import Desk
+    from swsss.serve.server.jobs.root import Root
 
     def broken(self, job):
         raise RuntimeError("in /srv/secret/place")
 
-    monkeypatch.setattr(Desk, "folders", broken)
+    monkeypatch.setattr(Root, "look", broken)
     answer = server.get("/v1/folders", headers={"X-Request-ID": "mine-2"})
     assert told(answer, 500) == "Something went wrong in the server; its log says more under this request id."
     assert answer.json()["request_id"] == "mine-2"

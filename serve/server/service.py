@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,22 +13,19 @@ import numpy as np
 from PIL import Image
 from starlette.requests import ClientDisconnect
 
-from swsss.data.classes import ClassTable
 from swsss.data.images import Pixels, decode_image, orient, orient_back
-from swsss.data.tag_labels import parse_labels
 from swsss.errors import UserError
 from swsss.serve.engines import Candidates
 from swsss.serve.records import Labelled
 from swsss.serve.server.hub import Hub, Model
 from swsss.serve.server.metrics import Metrics
-from swsss.serve.server.problems import busy, unprocessable
+from swsss.serve.server.problems import busy
 from swsss.serve.server.settings import Limits
+from swsss.serve.server.tags import Tags, candidates
 from swsss.serve.settings import default_workers
 from swsss.serve.writer import describe, leave_out
 
 T = TypeVar("T")
-Tags = tuple[int, ...] | None
-"""Foreground ids, ascending; None for every class."""
 
 
 @dataclass(frozen=True)
@@ -184,43 +181,6 @@ class Service:
     def close(self) -> None:
         """Let the threads go."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def candidates(tags: Tags, classes: int) -> Candidates:
-    """The class ids an image may hold, background first: int64 [1, K]."""
-    return np.array([range(classes) if tags is None else (0, *tags)], np.int64)
-
-
-def tags_of(names: Sequence[str] | None, classes: ClassTable, conditioned: bool, untagged: str) -> Tags:
-    """Read the tags of a request.
-
-    Args:
-        names: Class names, each text one or several separated by `;`, `|` or `,`; None when none were given.
-        classes: The model's.
-        conditioned: Whether the model takes tags.
-        untagged: "all" when an image without tags may hold every class.
-
-    Raises:
-        Refused: A class is unknown, or tags are missing or not taken (422).
-    """
-    if not conditioned:
-        if names:
-            raise unprocessable("This model takes no tags (it was exported plain); leave 'tags' out.")
-        return None
-    if names is None:
-        if untagged == "all":
-            return None
-        raise unprocessable(
-            "This model labels by tags: give tags=cat&tags=dog (tags= alone for background), or untagged=all to allow "
-            "every class."
-        )
-    found: set[int] = set()
-    for text in names:
-        ids, wrong = parse_labels(text, classes)
-        if wrong:
-            raise unprocessable(" ".join(f"{sentence[0].upper()}{sentence[1:]}" for sentence in wrong))
-        found |= ids
-    return tuple(sorted(found))
 
 
 def _check_pixels(data: bytes, name: str, limit: int) -> None:

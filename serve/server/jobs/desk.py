@@ -1,19 +1,17 @@
 """What can be asked about jobs: submit, stop, go on, look at; the one place that knows where a job's files are."""
 
-import os
 import threading
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 
-from swsss.data.listing import IMAGE_SUFFIXES
 from swsss.serve.server.hub import Hub
 from swsss.serve.server.jobs.archives import remove, unpack
 from swsss.serve.server.jobs.events import Events
 from swsss.serve.server.jobs.index import Index
+from swsss.serve.server.jobs.labeller import JobLabeller, classes_of
 from swsss.serve.server.jobs.records import FolderJob, Job, Wishes, now
 from swsss.serve.server.jobs.root import Root
-from swsss.serve.server.jobs.runner import Runner, classes_of
+from swsss.serve.server.jobs.runner import Runner
 from swsss.serve.server.jobs.store import JobStore
 from swsss.serve.server.metrics import Metrics
 from swsss.serve.server.problems import busy, conflict, not_found, unprocessable
@@ -43,15 +41,8 @@ class Desk:
         self._indexes: dict[str, Index] = {}
         self._lock = threading.Lock()
         self.store = JobStore(settings.data / "jobs.sqlite")
-        self.runner = Runner(
-            hub,
-            self.store,
-            self.folder_of,
-            self.index_of,
-            self._within,
-            metrics,
-            lambda job: self.events.changed(job.id),
-        )
+        labeller = JobLabeller(hub, metrics, self.folder_of, self.index_of, self._within)
+        self.runner = Runner(labeller, self.store, lambda job: self.events.changed(job.id))
 
     def start(self) -> None:
         """Begin to work off jobs, those left over first."""
@@ -191,35 +182,6 @@ class Desk:
         remove(self.folder_of(job.id))
         self.events.changed(job.id)
 
-    def folders(self, name: str) -> dict[str, object]:
-        """What lies in a folder below the root: folders, tables, and how many images.
-
-        Raises:
-            Refused: There is no such folder.
-        """
-        found = self.root.find(name)
-        if not found.is_dir() or self.root.path is None:
-            raise unprocessable(f"'{name}' is no folder.")
-        folders, tables, images = list[str](), list[str](), 0
-        with os.scandir(found) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    folders.append(entry.name)
-                elif entry.name.lower().endswith(".csv"):
-                    tables.append(entry.name)
-                elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
-                    images += 1
-        here = found.relative_to(self.root.path).as_posix().removeprefix(".")
-        return {
-            "path": here,
-            "parent": None if not here else here.rpartition("/")[0],
-            "folders": _named(here, folders),
-            "tables": _named(here, tables),
-            "images": images,
-        }
-
     def _checked(self, job: Job) -> Job:
         model = self.hub.get(job.wishes.model)
         conditioned = model.info.task == "conditioned"
@@ -249,9 +211,3 @@ class Desk:
 
 def _new_id() -> str:
     return uuid.uuid4().hex[:12]
-
-
-def _named(folder: str, names: Sequence[str]) -> list[dict[str, str]]:
-    """Names with their paths below the root; those that are not text are left out."""
-    shown = sorted(name for name in names if name.isprintable())
-    return [{"name": name, "path": f"{folder}/{name}".lstrip("/")} for name in shown]

@@ -1,35 +1,25 @@
 """Looking at a job's images, and correcting them: pictures, masks, other tags, verdicts."""
 
 import asyncio
-import base64
-import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
-from typing import Generic, TypeVar
-
-import cv2
-import numpy as np
+from typing import TypeVar
 
 from swsss.data.files import write_whole
 from swsss.data.images import Pixels, orient, read_image, read_mask
 from swsss.data.png import encode_mask
 from swsss.errors import UserError
-from swsss.report.pictures import overlay
 from swsss.serve.server.jobs.desk import Desk
+from swsss.serve.server.jobs.pictures import Recent, picture, thumbnail
 from swsss.serve.server.jobs.records import Job
 from swsss.serve.server.jobs.rows import Item
 from swsss.serve.server.problems import conflict, not_found, unprocessable
 from swsss.serve.server.service import Service
 
-K = TypeVar("K")
 T = TypeVar("T")
 
-_PICTURE, _THUMBNAIL = 2048, 240
-_QUALITY = 85
 _OPEN_IMAGES, _THUMBNAILS = 4, 2000
 
 
@@ -44,8 +34,8 @@ class Review:
     def __init__(self, desk: Desk, service: Service) -> None:
         self.desk, self.service = desk, service
         self._pool = ThreadPoolExecutor(2, "pictures")
-        self._images = _Recent[tuple[str, int], tuple[Pixels, int]](_OPEN_IMAGES)
-        self._thumbnails = _Recent[tuple[str, int, int], bytes](_THUMBNAILS)
+        self._images = Recent[tuple[str, int], tuple[Pixels, int]](_OPEN_IMAGES)
+        self._thumbnails = Recent[tuple[str, int, int], bytes](_THUMBNAILS)
         self._turns = [asyncio.Lock() for _ in range(64)]
 
     def item(self, job: Job, number: int) -> Item:
@@ -94,7 +84,7 @@ class Review:
             UserError: It cannot be read.
         """
         pixels, _ = self._decoded(job, item)
-        return _jpeg(_reduced(pixels, _PICTURE, cv2.INTER_AREA))
+        return picture(pixels)
 
     def thumbnail(self, job: Job, item: Item) -> bytes:
         """A small JPEG of an image with its mask on it; of one that failed, the image alone.
@@ -106,23 +96,19 @@ class Review:
         made = self._thumbnails.get(key)
         if made is None:
             pixels, orientation = self._decode(job, item)
-            image = _reduced(pixels, _THUMBNAIL, cv2.INTER_AREA)
-            if item.state == "labelled":
-                mask = orient(read_mask(self.mask_path(job, item)), orientation)
-                size = (image.shape[1], image.shape[0])
-                small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
-                image = overlay(image, np.asarray(small, np.uint8))
-            made = _jpeg(image)
+            labelled = item.state == "labelled"
+            mask = orient(read_mask(self.mask_path(job, item)), orientation) if labelled else None
+            made = thumbnail(pixels, mask)
             self._thumbnails.put(key, made)
         return made
 
-    async def relabel(self, job: Job, number: int, tags: Sequence[int]) -> tuple[Item, Pixels]:
+    async def relabel(self, job: Job, number: int, tags: Sequence[int] | None) -> tuple[Item, Pixels]:
         """Label an image again under other tags, and keep that.
 
         Args:
             job: The job.
             number: The image.
-            tags: Foreground ids.
+            tags: Foreground ids; None for every class.
 
         Returns:
             The image as it is now, and its mask, uint8 [H, W], upright.
@@ -134,7 +120,7 @@ class Review:
         model = self.desk.hub.get(job.wishes.model)
         if model.info.task != "conditioned":
             raise conflict("The model takes no tags (it was exported plain), so changing them changes nothing.")
-        wrong = [index for index in tags if not 0 < index < len(model.info.classes)]
+        wrong = [index for index in tags or () if not 0 < index < len(model.info.classes)]
         if wrong:
             raise unprocessable(
                 f"The tag {wrong[0]} is no class; tags are ids from 1 to {len(model.info.classes) - 1}."
@@ -144,7 +130,7 @@ class Review:
             item = self.item(job, number)
             self.mask_path(job, item)
             pixels, orientation = await self.work(lambda: self._decoded(job, item))
-            wanted = tuple(sorted(set(tags)))
+            wanted = None if tags is None else tuple(sorted(set(tags)))
             below = job.wishes.ignore_below
             answer = await self.service.label_pixels(model, pixels, orientation, item.image, wanted, below)
             row = replace(answer.row, mask=item.mask)
@@ -187,45 +173,3 @@ class Review:
         except UserError as error:
             raise UserError(str(error).replace(f"{job.images}/", "")) from None
         return orient(pixels, orientation), orientation
-
-
-class _Recent(Generic[K, T]):
-    """The last values, by key; threads may share it."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._lock = most, Lock()
-        self._values: OrderedDict[K, T] = OrderedDict()
-
-    def get(self, key: K) -> T | None:
-        with self._lock:
-            if key not in self._values:
-                return None
-            self._values.move_to_end(key)
-            return self._values[key]
-
-    def put(self, key: K, value: T) -> None:
-        with self._lock:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            while len(self._values) > self._most:
-                self._values.popitem(last=False)
-
-
-def deflated(mask: Pixels) -> dict[str, object]:
-    """A mask for a script in a browser: its size, and its ids row by row, deflated (zlib), base64."""
-    packed = zlib.compress(np.ascontiguousarray(mask).tobytes(), 1)
-    return {"width": mask.shape[1], "height": mask.shape[0], "ids": base64.b64encode(packed).decode()}
-
-
-def _reduced(pixels: Pixels, side: int, how: int) -> Pixels:
-    scale = side / max(pixels.shape[:2])
-    if scale >= 1:
-        return pixels
-    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
-
-
-def _jpeg(pixels: Pixels) -> bytes:
-    done, data = cv2.imencode(".jpg", np.ascontiguousarray(pixels[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    assert done
-    return data.tobytes()

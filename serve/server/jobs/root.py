@@ -1,8 +1,10 @@
 """The folder that jobs may read: everything a client names lies in it, whatever links there are."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from swsss.data.listing import IMAGE_SUFFIXES
 from swsss.errors import UserError
 from swsss.serve.server.problems import Refused, not_found, unprocessable
 
@@ -35,6 +37,35 @@ class Root:
             raise self._outside(name)
         return found
 
+    def look(self, name: str) -> dict[str, object]:
+        """What lies in a folder below the root: folders, tables, and how many images.
+
+        Raises:
+            Refused: There is no such folder, or no root.
+        """
+        found = self.find(name)
+        if not found.is_dir() or self.path is None:
+            raise unprocessable(f"'{name}' is no folder.")
+        folders, tables, images = list[str](), list[str](), 0
+        with os.scandir(found) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif entry.name.lower().endswith(".csv"):
+                    tables.append(entry.name)
+                elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
+                    images += 1
+        here = found.relative_to(self.path).as_posix().removeprefix(".")
+        return {
+            "path": here,
+            "parent": None if not here else here.rpartition("/")[0],
+            "folders": _named(here, folders),
+            "tables": _named(here, tables),
+            "images": images,
+        }
+
     def _outside(self, name: str) -> Refused:
         return unprocessable(f"'{name}' is not a path below the server's root; write one, without '..'.")
 
@@ -53,3 +84,9 @@ def check_links(folder: Path, within: Path) -> None:
             if not Path(link).resolve().is_relative_to(inside):
                 told = os.path.relpath(link, folder)
                 raise UserError(f"'{told}' is a link that leads out of the server's root; remove it, or copy the file.")
+
+
+def _named(folder: str, names: Sequence[str]) -> list[dict[str, str]]:
+    """Names with their paths below the root; those that are not text are left out."""
+    shown = sorted(name for name in names if name.isprintable())
+    return [{"name": name, "path": f"{folder}/{name}".lstrip("/")} for name in shown]

@@ -2,26 +2,16 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Literal
 
 import structlog
 
-from swsss.data.classes import palette
-from swsss.errors import Interrupted, Unfinished, UserError
-from swsss.export.metadata import ModelInfo
-from swsss.serve.label import Order, label_folder
-from swsss.serve.records import Failed, Labelled
-from swsss.serve.server.hub import Hub
-from swsss.serve.server.jobs.follower import JobFollower
-from swsss.serve.server.jobs.index import Index
+from swsss.errors import Interrupted
+from swsss.serve.server.jobs.labeller import JobLabeller
 from swsss.serve.server.jobs.records import Job, now
-from swsss.serve.server.jobs.root import check_links
 from swsss.serve.server.jobs.store import JobStore
-from swsss.serve.server.metrics import Metrics
-from swsss.serve.server.problems import Refused
 
-Wish = Literal["pause", "cancel", "close"]
+Wish = Literal["pause", "cancel"]
 
 log = structlog.get_logger()
 
@@ -30,27 +20,13 @@ class Runner:
     """Works off the queue of jobs, oldest first.
 
     Args:
-        hub: The models.
+        labeller: Does the work.
         store: Where jobs are kept.
-        folder_of: The folder of a job, by its id.
-        index_of: The index of a job, by its id.
-        within: The folder a job's images must lie in.
-        metrics: Told about images.
         changed: Called with every job that changes, from any thread.
     """
 
-    def __init__(
-        self,
-        hub: Hub,
-        store: JobStore,
-        folder_of: Callable[[str], Path],
-        index_of: Callable[[str], Index],
-        within: Callable[[Job], Path],
-        metrics: Metrics,
-        changed: Callable[[Job], None],
-    ) -> None:
-        self._hub, self._store, self._metrics = hub, store, metrics
-        self._folder_of, self._index_of, self._within, self._told = folder_of, index_of, within, changed
+    def __init__(self, labeller: JobLabeller, store: JobStore, changed: Callable[[Job], None]) -> None:
+        self._labeller, self._store, self._told = labeller, store, changed
         self._changed = threading.Condition()
         self._jobs = {job.id: job for job in store.all()}
         self._wishes: dict[str, Wish] = {}
@@ -148,54 +124,12 @@ class Runner:
 
     def _run(self, job: Job) -> Job:
         try:
-            return self._label(job)
+            ended = self._labeller.label(
+                job, lambda: self._stops(job.id), lambda **changes: self._progress(job.id, **changes)
+            )
         except Interrupted:
             return self._stopped(job)
-        except (UserError, Unfinished, Refused) as error:
-            message = str(error)
-        except OSError as error:
-            message = f"{error}. What is labelled is kept; mend that, and resume."
-        except Exception:
-            log.exception("job failed")
-            message = "Something went wrong in the server; its log says more under this job's id."
-        return self._now(job).now(state="failed", finished=now(), message=self._plain(job, message))
-
-    def _label(self, job: Job) -> Job:
-        model = self._hub.get(job.wishes.model)
-        check_links(job.images, self._within(job))
-        with self._changed:
-            job = job.now(classes=classes_of(model.info))
-            self._jobs[job.id] = job
-        follower = JobFollower(
-            self._index_of(job.id),
-            lambda: self._stops(job.id),
-            lambda **changes: self._progress(job.id, **changes),
-            lambda row: self._count(model.name, row),
-        )
-        result = label_folder(self._order(job), model.for_jobs, follower)
-        message = " ".join(line for line in result.lines[1:-1]) if result.failed else ""
-        return self._now(job).now(state="done", finished=now(), message=self._plain(job, message))
-
-    def _count(self, model: str, row: Labelled | Failed) -> None:
-        if isinstance(row, Failed):
-            self._metrics.failures.labels(row.stage, "job").inc()
-        else:
-            self._metrics.images.labels(model, "job").inc()
-
-    def _order(self, job: Job) -> Order:
-        wishes = job.wishes
-        return Order(
-            job.images,
-            job.labels,
-            out=self._folder_of(job.id) / "labels",
-            confidence=wishes.confidence,
-            ignore_below=wishes.ignore_below,
-            formats=wishes.formats,
-            image_prefix=wishes.image_prefix,
-            untagged=wishes.untagged,
-            batch=self._hub.settings.batch,
-            workers=self._hub.settings.workers,
-        )
+        return self._now(job).now(state=ended.state, message=ended.message, finished=now())
 
     def _stops(self, job_id: str) -> bool:
         return self._closing or job_id in self._wishes
@@ -216,15 +150,3 @@ class Runner:
     def _now(self, job: Job) -> Job:
         with self._changed:
             return self._jobs.get(job.id, job)
-
-    def _plain(self, job: Job, message: str) -> str:
-        """A message without the paths of this machine."""
-        for folder in (self._folder_of(job.id), job.images.parent, self._within(job)):
-            message = message.replace(f"{folder}/", "")
-        return message
-
-
-def classes_of(info: ModelInfo) -> tuple[tuple[str, str], ...]:
-    """Name and colour (`#rrggbb`) of each class of a model."""
-    colours = palette()
-    return tuple((name, f"#{colours[index].tobytes().hex()}") for index, name in enumerate(info.classes))

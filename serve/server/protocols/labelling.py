@@ -9,7 +9,8 @@ from swsss.errors import UserError
 from swsss.export.metadata import ModelInfo
 from swsss.serve.engines import Candidates
 from swsss.serve.records import Labelled
-from swsss.serve.server.service import Service, tags_of
+from swsss.serve.server.service import Service
+from swsss.serve.server.tags import tags_of
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ router = APIRouter(prefix="/v1", tags=["jobs"])
 
 @router.get("/folders", summary="Look into a folder below the server's root")
 async def folders(desk: TheDesk, path: Annotated[str, Query(max_length=4000)] = "") -> dict[str, Any]:
-    return await asyncio.to_thread(desk.folders, path)
+    return await asyncio.to_thread(desk.root.look, path)
 
 
 @router.get("/jobs", summary="All jobs, the newest first")

@@ -16,10 +16,11 @@ from swsss.serve.formats.coco import compress_counts
 from swsss.serve.formats.runs import foreground_runs
 from swsss.serve.server.bodies import IMAGES, check_type, read_body
 from swsss.serve.server.hub import Model
-from swsss.serve.server.jobs.runner import classes_of
+from swsss.serve.server.jobs.labeller import classes_of
 from swsss.serve.server.parts import TheParts, take_place
 from swsss.serve.server.problems import Refused, unprocessable
-from swsss.serve.server.service import Answer, tags_of
+from swsss.serve.server.service import Answer
+from swsss.serve.server.tags import tags_of
 
 _BODY: dict[str, Any] = {
     "requestBody": {

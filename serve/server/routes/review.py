@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from swsss.serve.server.bodies import JSON, check_type
 from swsss.serve.server.jobs.desk import Desk
 from swsss.serve.server.jobs.downloads import accepted_archive, write_corrected_tags
+from swsss.serve.server.jobs.pictures import deflated
 from swsss.serve.server.jobs.records import Job
-from swsss.serve.server.jobs.review import deflated
 from swsss.serve.server.jobs.rows import Query as ImageQuery
 from swsss.serve.server.parts import TheDesk, TheItem, TheJob, TheParts, TheReview
 from swsss.serve.server.routes.jobs import attachment
@@ -26,7 +26,9 @@ class Change(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    tags: list[int] | None = Field(None, max_length=255, description="class ids it holds", examples=[[1, 2]])
+    tags: list[int] | None = Field(
+        None, max_length=255, description="class ids it holds; null for any", examples=[[1, 2]]
+    )
     verdict: Literal["", "accepted", "rejected", "flagged"] | None = Field(None, description="what you think of it")
 
 
@@ -50,7 +52,7 @@ async def change(
 ) -> dict[str, Any]:
     check_type(request, JSON)
     review, mask = parts.review, None
-    if asked.tags is not None:
+    if "tags" in asked.model_fields_set:
         with parts.service.admitted():
             item, pixels = await review.relabel(job, item.number, asked.tags)
         mask = await review.work(lambda: deflated(pixels))

@@ -1,0 +1,107 @@
+"""The command `swsss-serve`: parse, call one function, print."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from swsss.cli import user_errors
+from swsss.serve.option_groups import GroupedCommand, grouped
+
+FILES, LISTENS, MODEL, TAKES = "Models and folders", "Who may ask", "Machine", "How much is taken"
+"""Groups of options in the help."""
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command(cls=GroupedCommand)
+@grouped(
+    FILES,
+    "--model",
+    "models",
+    multiple=True,
+    metavar="[NAME=]PATH",
+    help="Model file, named by its stem or by NAME; may be repeated, the first is the default.",
+)
+@grouped(FILES, "--models", "folder", type=PATH, metavar="DIR", help="Folder of model files; each is a model.")
+@grouped(FILES, "--root", type=PATH, metavar="DIR", help="Folder whose images jobs may label [default: uploads only].")
+@grouped(
+    FILES,
+    "--data",
+    type=PATH,
+    default=Path("swsss-serve"),
+    show_default=True,
+    metavar="DIR",
+    help="Where jobs, their labels and reviews are kept.",
+)
+@grouped(LISTENS, "--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@grouped(LISTENS, "--port", type=click.IntRange(0, 65535), default=8008, show_default=True, help="0: any free one.")
+@grouped(
+    LISTENS,
+    "--token-file",
+    type=PATH,
+    metavar="FILE",
+    help="File with the token that is asked of clients; or the environment variable SWSSS_TOKEN.",
+)
+@grouped(
+    LISTENS,
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Another name this server goes by; repeatable.",
+)
+@grouped(
+    LISTENS,
+    "--label-studio",
+    default="",
+    metavar="URL",
+    help="Label Studio whose images may be fetched; its token in LABEL_STUDIO_API_KEY.",
+)
+@grouped(MODEL, "--device", type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]), default="auto", show_default=True)
+@grouped(
+    MODEL, "--batch", type=click.IntRange(0), default=0, help="Images of one size a call [default: by the device]."
+)
+@grouped(
+    MODEL,
+    "--batch-wait",
+    type=click.FloatRange(0, 1000),
+    default=5.0,
+    show_default=True,
+    metavar="MS",
+    help="Milliseconds an image waits for others of its size, where a call takes several.",
+)
+@grouped(MODEL, "--threads", type=click.IntRange(0), default=0, help="Threads of a CPU engine [default: all cores].")
+@grouped(
+    MODEL, "--workers", type=click.IntRange(0), default=0, help="Threads that decode and write [default: by cores]."
+)
+@grouped(TAKES, "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Jobs that run at a time.")
+@grouped(
+    TAKES, "--queue", type=click.IntRange(1), default=64, show_default=True, help="Requests inside; more are told 503."
+)
+@grouped(TAKES, "--max-upload", type=click.IntRange(1), default=64, show_default=True, metavar="MIB", help="An image.")
+@grouped(TAKES, "--max-archive", type=click.IntRange(1), default=4096, show_default=True, metavar="MIB", help="A ZIP.")
+@grouped(TAKES, "--max-pixels", type=click.IntRange(1), default=50, show_default=True, metavar="MP", help="An image.")
+@click.version_option(package_name="swsss")
+@user_errors
+def serve(**options: Any) -> None:
+    """Label over HTTP: single images, whole folders, and a page to watch and review.
+
+    \b
+      swsss-serve --model model.onnx --root ./photos
+      SWSSS_TOKEN=... swsss-serve --model model.onnx --host 0.0.0.0
+
+    Jobs survive a restart, or a kill, and go on by themselves. The page is at /, a description of all routes at /docs.
+    """  # noqa: D301 - click reads the \b as "keep these lines as they are"
+    from swsss.data.quiet import quiet_decoders
+    from swsss.errors import UserError
+
+    try:
+        from swsss.serve.server.command import settings_of
+        from swsss.serve.server.running import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("swsss"):
+            raise
+        raise UserError(f"swsss-serve needs {error.name}: pip install 'swsss[serve]'.") from None
+    with quiet_decoders():
+        run(settings_of(options), lambda line: click.echo(line, err=True))
