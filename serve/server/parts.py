@@ -41,7 +41,8 @@ class Parts:
         self.service.close()
 
 
-def _parts(request: Request) -> Parts:
+# Coroutines, though they wait for nothing: FastAPI would send plain functions through its threads.
+async def _parts(request: Request) -> Parts:
     parts: Parts = request.app.state.parts
     return parts
 
@@ -59,11 +60,11 @@ async def take_place(parts: TheParts) -> AsyncIterator[None]:
         yield
 
 
-def _desk(parts: TheParts) -> Desk:
+async def _desk(parts: TheParts) -> Desk:
     return parts.desk
 
 
-def _review(parts: TheParts) -> Review:
+async def _review(parts: TheParts) -> Review:
     return parts.review
 
 
@@ -71,7 +72,7 @@ TheDesk = Annotated[Desk, Depends(_desk)]
 TheReview = Annotated[Review, Depends(_review)]
 
 
-def _job(job_id: str, desk: TheDesk) -> Job:
+async def _job(job_id: str, desk: TheDesk) -> Job:
     return desk.get(job_id)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from typing import TypeVar
 
@@ -33,14 +34,21 @@ class Answer:
     """A labelled image.
 
     Args:
-        row: What is known of it.
+        name: What it is called.
+        tags: What it could hold.
         mask: uint8 [H, W] class ids.
         confidence: uint8 [H, W], round(255 · probability).
     """
 
-    row: Labelled
+    name: str
+    tags: Tags
     mask: Pixels
     confidence: Pixels
+
+    @cached_property
+    def row(self) -> Labelled:
+        """What is known of it; counted when somebody wants to know, for it takes a twentieth of the labelling."""
+        return describe(self.name, "", self.tags, self.mask, self.confidence)
 
 
 class Service:
@@ -140,7 +148,7 @@ class Service:
             mask, confidence = leave_out(masks[0], confidences[0], ignore_below), confidences[0]
             if not upright:
                 mask, confidence = orient_back(mask, orientation), orient_back(confidence, orientation)
-            return Answer(describe(name, "", tags, mask, confidence), mask, confidence)
+            return Answer(name, tags, mask, confidence)
 
         return await self.work(finish)
 
