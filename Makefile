@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 FILES := $(sort $(shell find swsss export serve -type f -not -name '*.pyc'))
 CPP := build/cpp/release
 
-.PHONY: help install cpp demo test lint types unit sanitize tidy clean FORCE
+.PHONY: help install cpp demo test lint types browser unit sanitize tidy audit clean FORCE
 
 help:
 	@echo "make install   .venv with the package and its tools"
@@ -43,7 +43,7 @@ cpp: install
 	cmake -S cpp --preset release
 	cmake --build $(CPP)
 
-test: lint types cpp unit
+test: lint types cpp browser unit
 
 lint: install
 	$(BIN)/ruff check .
@@ -53,10 +53,19 @@ lint: install
 types: install
 	cd $(VENV) && bin/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache
 
+browser:
+	tests/install-chromium
+
 # Without `make cpp` before it, the tests of the native program are skipped.
 unit: install
 	[ ! -d $(CPP) ] || ctest --test-dir $(CPP) --output-on-failure
 	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+# Not in CI, for it asks the network: known vulnerabilities of what is installed.
+audit: install
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet pip-audit
+	$(VENV)-audit/bin/pip-audit --path $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
 # Not in CI, for they take long: the native tests under sanitizers, and its linter.
 sanitize: cpp
@@ -67,4 +76,4 @@ tidy: cpp
 	cpp/scripts/tidy $(CPP)
 
 clean:
-	rm -rf $(VENV) build demo runs
+	rm -rf $(VENV) $(VENV)-audit build demo runs

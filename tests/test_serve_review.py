@@ -3,7 +3,6 @@
 import base64
 import io
 import shutil
-import sqlite3
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
@@ -290,9 +289,6 @@ def test_index__many_images(tmp_path):
     assert [item.image for item in page] == [f"{number:06}.jpg" for number in order[50_000:50_100]]
     total, page = index.items(Query(**{"class": 2}, order="desc", limit=2))
     assert (total, [item.image for item in page]) == (50_000, ["099999.jpg", "099997.jpg"])
-    index.close()
-    with pytest.raises(sqlite3.ProgrammingError):
-        index.items(Query())
 
 
 def test_picture__large_image_is_reduced(model_file, tmp_path):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -24,6 +25,8 @@ from swsss.serve.server.protocols.labelling import Labelling
 from swsss.serve.server.requests import Requests
 from swsss.serve.server.routes import jobs, label, operations, review
 
+_THREADS = 32
+
 
 def build_app(parts: Parts) -> FastAPI:
     """The whole server as an ASGI application."""
@@ -31,6 +34,8 @@ def build_app(parts: Parts) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # Python's own choice, six threads on two cores, would be taken by a few uploads being unpacked.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "server"))
         parts.desk.start()
         yield
         await asyncio.to_thread(parts.close)

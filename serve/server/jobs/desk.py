@@ -1,6 +1,5 @@
 """What can be asked about jobs: submit, stop, go on, look at; the one place that knows where a job's files are."""
 
-import threading
 import uuid
 from pathlib import Path
 
@@ -38,8 +37,6 @@ class Desk:
         self.root = Root(settings.root)
         self.events = Events()
         self._folder = settings.data.resolve() / "jobs"
-        self._indexes: dict[str, Index] = {}
-        self._lock = threading.Lock()
         self.store = JobStore(settings.data / "jobs.sqlite")
         labeller = JobLabeller(hub, metrics, self.folder_of, self.index_of, self._within)
         self.runner = Runner(labeller, self.store, lambda job: self.events.changed(job.id))
@@ -52,8 +49,6 @@ class Desk:
         """Stop; what is not done goes on at the next start."""
         self.events.close()
         self.runner.close()
-        for index in self._indexes.values():
-            index.close()
         self.store.close()
 
     def folder_of(self, job_id: str) -> Path:
@@ -62,10 +57,7 @@ class Desk:
 
     def index_of(self, job_id: str) -> Index:
         """The images of a job."""
-        with self._lock:
-            if job_id not in self._indexes:
-                self._indexes[job_id] = Index(self.folder_of(job_id) / "index.sqlite")
-            return self._indexes[job_id]
+        return Index(self.folder_of(job_id) / "index.sqlite")
 
     def get(self, job_id: str) -> Job:
         """A job.
@@ -175,10 +167,6 @@ class Desk:
         if job.state == "running":
             raise conflict("The job is running; cancel it first.")
         self.runner.remove(job.id)
-        with self._lock:
-            index = self._indexes.pop(job.id, None)
-        if index is not None:
-            index.close()
         remove(self.folder_of(job.id))
         self.events.changed(job.id)
 

@@ -1,9 +1,10 @@
 """What a job's browser shows: a row an image, sorted and filtered by SQLite; and what people said of it."""
 
+import errno
 import json
 import sqlite3
-import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from swsss.serve.records import Failed, Labelled
 from swsss.serve.server.jobs.rows import Item, Query, item_of, labelled_values
 
+_WAIT_SECONDS = 30.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS images (
     number INTEGER PRIMARY KEY, image TEXT NOT NULL UNIQUE, state TEXT NOT NULL, mask TEXT NOT NULL DEFAULT '',
@@ -66,59 +68,56 @@ class Counts:
 
 
 class Index:
-    """The images of a job. May be used from several threads.
+    """The images of a job. May be used from several threads, and costs nothing while it is not used.
 
     Args:
         path: The database; made when it is not there.
 
     Raises:
-        sqlite3.Error: It cannot be opened or made.
+        OSError: It cannot be opened, read or written; so do all methods.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.Lock()
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.executescript(_SCHEMA)
+        with self._opened() as database:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.executescript(_SCHEMA)
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        # Not kept open: there may be thousands of jobs.
+        try:
+            with closing(sqlite3.connect(self._path, timeout=_WAIT_SECONDS, isolation_level=None)) as database:
+                database.execute("PRAGMA synchronous = NORMAL")
+                yield database
+        except sqlite3.Error as error:
+            raise OSError(errno.EIO, f"the list of the job's images cannot be used ({error})") from None
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """All that is done with it, or nothing."""
+        with self._opened() as database:
+            database.execute("BEGIN IMMEDIATE")
+            yield database
+            database.execute("COMMIT")
 
     def add(self, rows: Iterable[Labelled | Failed]) -> None:
         """Take in what became of images. What people changed stays as they left it."""
-        with self._lock:
-            self._database.execute("BEGIN")
-            try:
-                for row in rows:
-                    self._add(row)
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
-
-    def _add(self, row: Labelled | Failed) -> None:
-        if isinstance(row, Failed):
-            self._database.execute(_FAILED, {"image": row.image, "stage": row.stage, "reason": row.reason})
-            return
-        if self._database.execute(_LABELLED, labelled_values(row)).rowcount:
-            (number,) = self._database.execute("SELECT number FROM images WHERE image = ?", (row.image,)).fetchone()
-            self._set_present(number, row)
-
-    def _set_present(self, number: int, row: Labelled) -> None:
-        self._database.execute("DELETE FROM present WHERE number = ?", (number,))
-        self._database.executemany("INSERT INTO present VALUES (?, ?)", [(index, number) for index in row.found])
+        with self._change() as database:
+            for row in rows:
+                _add(database, row)
 
     def review(self, number: int, row: Labelled) -> None:
         """Take in an image's label under other tags than the job's."""
-        with self._lock:
-            self._database.execute("BEGIN")
-            self._database.execute(_REVIEWED, labelled_values(row) | {"number": number})
-            self._set_present(number, row)
-            self._database.execute("COMMIT")
+        with self._change() as database:
+            database.execute(_REVIEWED, labelled_values(row) | {"number": number})
+            _set_present(database, number, row)
 
     def judge(self, number: int, verdict: str) -> None:
         """Note what somebody thinks of an image: accepted, rejected, flagged, or "" for nothing."""
-        with self._lock:
-            self._database.execute("UPDATE images SET verdict = ? WHERE number = ?", (verdict, number))
+        with self._change() as database:
+            database.execute("UPDATE images SET verdict = ? WHERE number = ?", (verdict, number))
 
     def item(self, number: int) -> Item | None:
         """One image, or None when there is none of that number."""
@@ -137,11 +136,6 @@ class Index:
         text = f"SELECT {_COLUMNS} FROM images WHERE number > ? AND ({where}) ORDER BY number LIMIT ?"  # noqa: S608
         return [item_of(row) for row in self._rows(text, [number, limit])]
 
-    def tags(self) -> Sequence[tuple[str, Sequence[int] | None]]:
-        """Every image with its tags as they are now, in the order of names."""
-        rows = self._rows("SELECT image, tags FROM images ORDER BY image", [])
-        return [(image, json.loads(tags)) for image, tags in rows]
-
     def changed_tags(self) -> Mapping[str, Sequence[int] | None]:
         """The tags of the images that people changed."""
         rows = self._rows("SELECT image, tags FROM images WHERE changed", [])
@@ -157,11 +151,19 @@ class Index:
             found["changed"] += count if changed else 0
         return Counts(**found)
 
-    def close(self) -> None:
-        """Let go of the database."""
-        with self._lock:
-            self._database.close()
-
     def _rows(self, text: str, values: Sequence[object]) -> list[Any]:
-        with self._lock:
-            return self._database.execute(text, values).fetchall()
+        with self._opened() as database:
+            return database.execute(text, values).fetchall()
+
+
+def _add(database: sqlite3.Connection, row: Labelled | Failed) -> None:
+    if isinstance(row, Failed):
+        database.execute(_FAILED, {"image": row.image, "stage": row.stage, "reason": row.reason})
+    elif database.execute(_LABELLED, labelled_values(row)).rowcount:
+        (number,) = database.execute("SELECT number FROM images WHERE image = ?", (row.image,)).fetchone()
+        _set_present(database, number, row)
+
+
+def _set_present(database: sqlite3.Connection, number: int, row: Labelled) -> None:
+    database.execute("DELETE FROM present WHERE number = ?", (number,))
+    database.executemany("INSERT INTO present VALUES (?, ?)", [(index, number) for index in row.found])

@@ -1,5 +1,6 @@
 """The jobs there are, in SQLite: what a restart, or a kill, finds again."""
 
+import errno
 import json
 import sqlite3
 import threading
@@ -64,7 +65,7 @@ class JobStore:
             with self._lock:
                 self._database.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)", values)
         except sqlite3.Error as error:
-            raise OSError(f"the list of jobs cannot be written ({error})") from None
+            raise OSError(errno.EIO, f"the list of jobs cannot be written ({error})") from None
 
     def remove(self, job_id: str) -> None:
         """Forget a job."""

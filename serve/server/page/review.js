@@ -51,7 +51,7 @@ class Review {
     this.panel = reviewPanel(job, {
       toggle: (tag) => this.toggle(tag),
       decide: (verdict) => this.decide(verdict),
-      restore: () => this.change({ tags: this.tagsOf(this.place.item.original_tags) }),
+      restore: () => this.change({ tags: this.place.item.original_tags }),
       hide: (hidden) => this.viewer.set({ hidden }),
       rest: () => this.viewer.element.focus({ preventScroll: true }),
     });
@@ -115,10 +115,6 @@ class Review {
     return Object.fromEntries(Object.entries(this.list.filter).filter(([key, value]) => value !== USUAL[key]));
   }
 
-  tagsOf(tags) {
-    return tags ?? this.job.classes.map((one) => one.id).filter((id) => id !== 0);
-  }
-
   toggle(tag) {
     if (this.saver.item.state === "failed") return;
     const tags = this.saver.wanted.tags ?? [];
@@ -153,10 +149,7 @@ class Review {
     try {
       if (last.number !== this.place.item.number)
         await this.open(await findPlace(this.job.id, this.list, last.number, last.index));
-      this.saver.set({
-        verdict: last.before.verdict,
-        tags: last.before.tags === null && this.saver.wanted.tags !== null ? this.tagsOf(null) : last.before.tags,
-      });
+      this.saver.set(last.before);
       this.place.settle({ ...this.saver.item, verdict: last.before.verdict });
       this.bar.say("Undone.");
     } catch (error) {

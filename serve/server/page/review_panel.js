@@ -81,9 +81,7 @@ export function reviewPanel(job, calls) {
           : "",
     );
     note.hidden = !plain && wanted.tags !== null;
-    // Back from "every class" there is only "each class", which allows the same.
-    const restored = item.original_tags === null && wanted.tags?.length === names.size - 1;
-    restore.hidden = !item.changed || restored;
+    restore.hidden = !item.changed;
     const missing = item.not_found.filter((id) => wanted.tags?.includes(id));
     setText(
       lacking,
