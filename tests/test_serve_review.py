@@ -177,6 +177,20 @@ def test_image__other_tags(server, job, photos, reference):
     assert server.job(job)["review"]["changed"] == 0
 
 
+def test_image__every_class_again(server, photos, reference):
+    job = server.done(labels=None, untagged="all")
+    number = numbers(server, job)["00.jpg"]
+    before = server.get(f"/v1/jobs/{job}/images/{number}").json()
+    assert before["tags"] is None
+    assert change(server, job, number, tags=[1])["item"]["changed"] is True
+    back = change(server, job, number, tags=None)
+    expected, _ = reference(upright(photos, "00.jpg"), None)
+    np.testing.assert_array_equal(ids_of(back["mask"]), expected)
+    assert back["item"] == before | {"version": back["item"]["version"]}
+    change(server, job, number, tags=[1, 2])
+    assert rows_of(server.get(f"/v1/jobs/{job}/tags.csv").content) == [{"image": "00.jpg", "labels": "cat;dog"}]
+
+
 def test_image__last_of_many_tags_stays(server, job, photos, reference):
     number = numbers(server, job)["01.png"]
     with ThreadPoolExecutor(8) as pool:

@@ -39,3 +39,4 @@ def configure_logs(level: str = "info") -> None:
     root.setLevel(level.upper())
     # Requests are logged once, with their id; uvicorn would log them again without.
     logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("httpx").setLevel(logging.WARNING)
