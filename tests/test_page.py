@@ -1,6 +1,7 @@
 """The page in a real browser, driven as a person would: jobs and their results."""
 
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -162,8 +163,7 @@ def test_screenshot(browser, start, model_file, tmp_path, server):
     """Two views for the README; SWSSS_SCREENSHOT_MODEL and _DATA (images/, tags.csv) name what is shown."""
     model, data = (os.environ.get(f"SWSSS_SCREENSHOT_{name}") for name in ("MODEL", "DATA"))
     if data:
-        (tmp_path / "root").mkdir()
-        (tmp_path / "root/photos").symlink_to(Path(data).absolute())
+        shutil.copytree(data, tmp_path / "root/photos")
         server = serve(start, Path(model or model_file), tmp_path)
     job = server.label(**FOLDER, name="photos")
     target = Path(os.environ["SWSSS_SCREENSHOT"])
