@@ -1,6 +1,6 @@
 """How long a person waits for the mask after a click on a tag: swsss-serve and its page, in headless Chromium.
 
-    python benchmarks/serve_review.py IMAGES --labels tags.csv --model model.onnx --out benchmarks/results/serve_review.json
+    python benchmarks/serve_review.py IMAGES --labels tags.csv --model model.onnx --out serve_review.json
 
 A job labels the photos; then some of them are opened in the review, and tags are toggled, three of each image. Told are
 milliseconds from the click to the new mask on the canvas (drawn, as the page's own script sees it); then the same while

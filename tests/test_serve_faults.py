@@ -17,6 +17,7 @@ from serving import JPEG, pixels_of, serving, told
 
 from swsss.data import files
 from swsss.serve.engines.onnx import OnnxEngine
+from swsss.serve.server.jobs.store import JobStore
 
 
 def encoded(pixels):
@@ -172,6 +173,32 @@ def test_job__disk_that_stops_taking_files(model_file, tmp_path, monkeypatch):
         found = client.archive(f"/v1/jobs/{job['id']}/result.zip")
         found.pop("report.html")
         assert found == contents(tmp_path / "out")
+
+
+def test_job__list_that_cannot_be_written(model_file, tmp_path, monkeypatch):
+    """A job runs to its end though its state cannot be kept; one that cannot be kept is not taken in."""
+    photos = make_photos(tmp_path, 3)
+    genuine = JobStore.put
+
+    def full(self, job):
+        if job.state != "queued":
+            raise OSError(errno.EIO, "the list of jobs cannot be written (database or disk is full)")
+        genuine(self, job)
+
+    def quite_full(self, job):
+        raise OSError(errno.EIO, "the list of jobs cannot be written (database or disk is full)")
+
+    with serving(model_file, tmp_path / "data", root=photos) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(JobStore, "put", full)
+            first = client.ended(client.submit()["id"], "failed")
+            assert "database or disk is full" in first["message"]
+            patch.setattr(JobStore, "put", quite_full)
+            answer = client.post("/v1/jobs", json={"images": "images", "labels": "tags.csv"})
+            assert "database or disk is full); nothing was changed" in told(answer, 507)
+        client.post(f"/v1/jobs/{first['id']}/resume")
+        client.ended(first["id"])
+        assert [job["id"] for job in client.get("/v1/jobs").json()["jobs"]] == [first["id"]]
 
 
 def test_review__disk_that_is_full(model_file, tmp_path, monkeypatch):

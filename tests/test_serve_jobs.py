@@ -281,6 +281,19 @@ def test_job__server_stopped(start, model_file, tmp_path):
     assert "Traceback" not in again.ended()
 
 
+def test_serve__leftovers_of_a_kill(model_file, photos, tmp_path):
+    """What a killed server was taking in is removed; jobs are not."""
+    with serving(model_file, tmp_path / "data", root=photos) as client:
+        job_id = client.done()
+    for leftover in ("uploads/1.zip", "jobs/0123456789ab/upload/a.jpg"):
+        (tmp_path / "data" / leftover).parent.mkdir(parents=True)
+        (tmp_path / "data" / leftover).write_bytes(b"half")
+    with serving(model_file, tmp_path / "data", root=photos) as client:
+        assert client.job(job_id)["state"] == "done"
+        assert [path.name for path in (tmp_path / "data" / "jobs").iterdir()] == [job_id]
+        assert not (tmp_path / "data" / "uploads").exists()
+
+
 def test_serve__data_of_another_server(start, model_file, photos, tmp_path):
     started, _ = serve(start, model_file, photos, tmp_path / "data")
     other = start("swsss-serve", "--model", model_file, "--data", tmp_path / "data", "--port", 0)

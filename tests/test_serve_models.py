@@ -1,13 +1,16 @@
 """Several models by name, one replaced while others ask for it."""
 
+import io
 import shutil
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tritonclient.http as triton
 from labelling import Reference, picture
 from models import random_checkpoint
+from PIL import Image
 from serving import pixels_of, serving, told
 
 from swsss.checkpoint import save_checkpoint
@@ -31,11 +34,7 @@ def plain_file(checkpoint_file, tmp_path_factory):
     return path
 
 
-def image(client=None):
-    import io
-
-    from PIL import Image
-
+def image():
     target = io.BytesIO()
     Image.fromarray(picture(4)).save(target, "PNG")
     return target.getvalue()
@@ -62,6 +61,17 @@ def test_models__by_name(model_file, other_file, plain_file, tmp_path):
         np.testing.assert_array_equal(mask(client, tags="cat;dog", model="second"), second)
         np.testing.assert_array_equal(mask(client, model="bare"), plain)
         assert "This model takes no tags" in told(client.label(image(), tags="cat", model="bare"), 422)
+
+
+def test_models__checkpoint(checkpoint_file, model_file, tmp_path):
+    """A checkpoint is exported on first use, as swsss-label does."""
+    checkpoint = shutil.copy(checkpoint_file, tmp_path)
+    expected, _ = Reference(model_file)(picture(4), ("cat", "dog"))
+    for _ in range(2):
+        with serving({"mine": Path(checkpoint)}, tmp_path / "data") as client:
+            np.testing.assert_array_equal(mask(client, tags="cat;dog"), expected)
+            assert "ONNX Runtime" in client.get("/v1/models").json()["models"][0]["engine"]
+    assert [path.name for path in tmp_path.glob("*.onnx")] == ["small.onnx"]
 
 
 def test_models__folder(model_file, other_file, tmp_path):

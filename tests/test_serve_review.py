@@ -264,6 +264,16 @@ def test_review__taken_away(server, job, photos, reference, tmp_path):
     assert tuple(dataset.classes.names) == ("background", "cat", "dog", "polar bear", "person")
 
 
+def test_review__tags_changed_meanwhile(model_file, photos, tmp_path):
+    root = shutil.copytree(photos, tmp_path / "root")
+    with serving(model_file, tmp_path / "data", root=root) as server:
+        job = server.done()
+        (root / "tags.csv").write_text("image,labels\n00.jpg,dgo\n")
+        sentence = told(server.get(f"/v1/jobs/{job}/tags.csv"), 422)
+        assert "tags.csv, line 2: unknown class 'dgo'; did you mean 'dog'?" in sentence
+        assert str(tmp_path) not in sentence
+
+
 def test_review__survives_a_restart_and_a_new_run(model_file, photos, tmp_path):
     with serving(model_file, tmp_path / "data", root=photos) as server:
         job = server.done()

@@ -124,7 +124,7 @@ def test_serve__token_file(start, model_file, tmp_path):
         (["--model", "nowhere.onnx"], "There is no model nowhere.onnx."),
         (["--model", "{tmp}/text.onnx"], "is not a whole ONNX file"),
         (["--model", "{model}", "--model", "{model}"], "Two models are called 'small'; name one with --model NAME="),
-        ([], "There is no model: name one with --model model.onnx, or a folder with --models."),
+        ([], "No --model was given and runs/ holds no finished stage 1; train one with swsss-train, or name a model."),
         (["--model", "{model}", "--root", "nowhere"], "--root nowhere is no folder."),
         (["--models", "nowhere"], "--models nowhere is no folder."),
         (
@@ -133,7 +133,8 @@ def test_serve__token_file(start, model_file, tmp_path):
         ),
     ],
 )
-def test_serve__mistakes(model_file, tmp_path, options, sentence):
+def test_serve__mistakes(model_file, tmp_path, monkeypatch, options, sentence):
+    monkeypatch.chdir(tmp_path)  # where there is no run
     (tmp_path / "text.onnx").write_text("no model")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

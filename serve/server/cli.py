@@ -21,7 +21,8 @@ PATH = click.Path(path_type=Path)
     "models",
     multiple=True,
     metavar="[NAME=]PATH",
-    help="Model file, named by its stem or by NAME; may be repeated, the first is the default.",
+    help="Model file, checkpoint or run, named by its stem or by NAME; repeatable, the first is the default "
+    "[default: the newest run in ./runs].",
 )
 @grouped(FILES, "--models", "folder", type=PATH, metavar="DIR", help="Folder of model files; each is a model.")
 @grouped(FILES, "--root", type=PATH, metavar="DIR", help="Folder whose images jobs may label [default: uploads only].")

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from swsss.errors import UserError
+from swsss.serve.models import newest_run
 from swsss.serve.server.settings import MIB, Limits, Settings
 
 
 def settings_of(options: Mapping[str, Any]) -> Settings:
     """Read the options, and the environment variables SWSSS_TOKEN and LABEL_STUDIO_API_KEY.
 
+    Without a model the newest run's labels.
+
     Raises:
-        UserError: Two models have one name, or the token's file cannot be read or is empty.
+        UserError: Two models have one name, there is none, or the token's file cannot be read or is empty.
     """
     limits = Limits(
         image_bytes=options["max_upload"] * MIB,
@@ -23,7 +26,7 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
     )
     same = ("folder", "root", "data", "host", "port", "device", "threads", "batch", "workers", "jobs", "label_studio")
     return Settings(
-        models=_models(options["models"]),
+        models=_models(options["models"] or ([] if options["folder"] else [str(newest_run())])),
         token=_token(options["token_file"]),
         hosts=tuple(options["hosts"]),
         batch_seconds=options["batch_wait"] / 1000,

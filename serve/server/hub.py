@@ -11,7 +11,7 @@ from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.export.metadata import ModelInfo
 from swsss.serve.engines import Candidates, Engine
-from swsss.serve.models import open_engine
+from swsss.serve.models import exported, open_engine
 from swsss.serve.server.batcher import Batcher
 from swsss.serve.server.metrics import Metrics
 from swsss.serve.server.problems import not_found
@@ -84,7 +84,7 @@ class Hub:
     @property
     def default(self) -> str:
         """The model of a request that names none."""
-        return next(iter(self._files()), "")
+        return next(iter(self.settings.models), "") or next(iter(self._files()), "")
 
     def get(self, name: str | None = None) -> Model:
         """A model that is ready.
@@ -118,7 +118,8 @@ class Hub:
             raise UserError(f"There is no model '{name}'; there are: {', '.join(self._files())}.")
         with self._loading:
             try:
-                engine = open_engine(path, self.settings.device, self.settings.threads)
+                file = exported(path, None, log.info)
+                engine = open_engine(file, self.settings.device, self.settings.threads)
                 _check(engine, path)
             except UserError as error:
                 self._why_not[name] = str(error)

@@ -106,8 +106,6 @@ class _Server(uvicorn.Server):
 
 
 def _load_models(hub: Hub) -> None:
-    if not hub.index():
-        raise UserError("There is no model: name one with --model model.onnx, or a folder with --models.")
     for name in hub.settings.models:
         hub.load(name)
     for name, ready, _ in hub.index():

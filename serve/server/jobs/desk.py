@@ -37,8 +37,10 @@ class Desk:
         self.root = Root(settings.root)
         self.events = Events()
         self._folder = settings.data.resolve() / "jobs"
+        self._uploads = self._folder.parent / "uploads"
         self.store = JobStore(settings.data / "jobs.sqlite")
-        labeller = JobLabeller(hub, metrics, self.folder_of, self.index_of, self._within)
+        self._sweep()
+        labeller = JobLabeller(hub, metrics, self.folder_of, self.index_of, self._within, self.plain)
         self.runner = Runner(labeller, self.store, lambda job: self.events.changed(job.id))
 
     def start(self) -> None:
@@ -58,6 +60,12 @@ class Desk:
     def index_of(self, job_id: str) -> Index:
         """The images of a job."""
         return Index(self.folder_of(job_id) / "index.sqlite")
+
+    def plain(self, job: Job, message: str) -> str:
+        """A message about a job without the paths of this machine."""
+        for folder in (self.folder_of(job.id), job.images.parent, self._within(job)):
+            message = message.replace(f"{folder}/", "")
+        return message
 
     def get(self, job_id: str) -> Job:
         """A job.
@@ -97,9 +105,8 @@ class Desk:
             Refused: Too many jobs wait.
         """
         self._check_room()
-        uploads = self._folder.parent / "uploads"
-        uploads.mkdir(parents=True, exist_ok=True)
-        return uploads / f"{_new_id()}.zip"
+        self._uploads.mkdir(parents=True, exist_ok=True)
+        return self._uploads / f"{_new_id()}.zip"
 
     def submit_archive(self, archive: Path, wishes: Wishes) -> Job:
         """Take in an uploaded archive; takes as long as unpacking it.
@@ -192,6 +199,14 @@ class Desk:
     def _check_room(self) -> None:
         if sum(not job.ended for job in self.runner.jobs()) >= self.settings.limits.most_jobs:
             raise busy(_RETRY_SECONDS)
+
+    def _sweep(self) -> None:
+        """Remove what a killed server was just taking in."""
+        remove(self._uploads)
+        known = {job.id for job in self.store.all()}
+        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
+            if folder.name not in known:
+                remove(folder)
 
     def _within(self, job: Job) -> Path:
         return self.folder_of(job.id) if job.source == "archive" or self.root.path is None else self.root.path

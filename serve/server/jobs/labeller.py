@@ -41,6 +41,7 @@ class JobLabeller:
         folder_of: The folder of a job, by its id.
         index_of: The index of a job, by its id.
         within: The folder that a job's images must not lead out of.
+        plain: Takes the paths of this machine out of a message about a job.
     """
 
     hub: Hub
@@ -48,6 +49,7 @@ class JobLabeller:
     folder_of: Callable[[str], Path]
     index_of: Callable[[str], Index]
     within: Callable[[Job], Path]
+    plain: Callable[[Job, str], str]
 
     def label(self, job: Job, stop: Callable[[], bool], told: Told) -> Ended:
         """Label what is not labelled yet of a job. Whatever goes wrong is how it ended.
@@ -61,7 +63,7 @@ class JobLabeller:
             Interrupted: `stop` said so.
         """
         try:
-            return Ended("done", self._plain(job, self._label(job, stop, told)))
+            return Ended("done", self.plain(job, self._label(job, stop, told)))
         except Interrupted:
             raise
         except (UserError, Unfinished, Refused) as error:
@@ -71,7 +73,7 @@ class JobLabeller:
         except Exception:
             log.exception("job failed")
             message = "Something went wrong in the server; its log says more under this job's id."
-        return Ended("failed", self._plain(job, message))
+        return Ended("failed", self.plain(job, message))
 
     def _label(self, job: Job, stop: Callable[[], bool], told: Told) -> str:
         model = self.hub.get(job.wishes.model)
@@ -101,12 +103,6 @@ class JobLabeller:
             self.metrics.failures.labels(row.stage, "job").inc()
         else:
             self.metrics.images.labels(model, "job").inc()
-
-    def _plain(self, job: Job, message: str) -> str:
-        """A message without the paths of this machine."""
-        for folder in (self.folder_of(job.id), job.images.parent, self.within(job)):
-            message = message.replace(f"{folder}/", "")
-        return message
 
 
 def classes_of(info: ModelInfo) -> tuple[tuple[str, str], ...]:

@@ -88,9 +88,18 @@ class Runner:
         return job is not None and job.state == "running"
 
     def _put(self, job: Job) -> None:
-        self._jobs[job.id] = job
         self._store.put(job)
+        self._jobs[job.id] = job
         self._told(job)
+
+    def _put_if_it_can(self, job: Job) -> None:
+        """Take in a job also when the disk is full: a restart may then find it as it was before, and do it again."""
+        try:
+            self._put(job)
+        except OSError as error:
+            log.warning("job not kept", job=job.id, state=job.state, reason=str(error))
+            self._jobs[job.id] = job
+            self._told(job)
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
@@ -100,11 +109,7 @@ class Runner:
                 log.info("job ended", state=ended.state, done=ended.done, failed=ended.failed, message=ended.message)
                 with self._changed:
                     self._wishes.pop(job.id, None)
-                    try:
-                        self._put(ended)
-                    except OSError:  # told when the disk has room again
-                        self._jobs[job.id] = ended
-                        self._told(ended)
+                    self._put_if_it_can(ended)
                     self._changed.notify_all()
 
     def _next(self) -> Job | None:
@@ -117,7 +122,7 @@ class Runner:
                     started = job.now(
                         state="running", started=job.started or now(), finished=None, message="", rate=0.0
                     )
-                    self._put(started)
+                    self._put_if_it_can(started)
                     return started
                 self._changed.wait()
             return None

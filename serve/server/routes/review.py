@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from swsss.errors import UserError
 from swsss.serve.server.bodies import JSON, check_type
 from swsss.serve.server.jobs.desk import Desk
 from swsss.serve.server.jobs.downloads import accepted_archive, write_corrected_tags
@@ -104,5 +105,8 @@ async def accepted(desk: TheDesk, job: TheJob) -> Response:
 async def _corrected_tags(desk: Desk, job: Job) -> Path:
     path = desk.folder_of(job.id) / "reviewed" / "tags.csv"
     info = desk.hub.get(job.wishes.model).info
-    await asyncio.to_thread(write_corrected_tags, job, desk.index_of(job.id), info, path)
+    try:
+        await asyncio.to_thread(write_corrected_tags, job, desk.index_of(job.id), info, path)
+    except UserError as error:
+        raise UserError(desk.plain(job, str(error))) from None
     return path
