@@ -78,7 +78,8 @@ class Service:
             Refused: All places are taken (503).
         """
         if self._inside >= self.limits.requests:
-            raise busy(self._inside * self._seconds)
+            # Places come free one by one: who waited for the whole queue to be answered would find it empty.
+            raise busy(self._inside * self._seconds / 4)
         self._inside += images
         self.metrics.queue.set(self._inside)
         started = time.monotonic()
