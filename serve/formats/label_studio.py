@@ -65,20 +65,41 @@ class LabelStudio:
 
     def _region(self, row: Labelled, runs: Runs) -> dict[str, object]:
         name = self._classes.names[runs.index]
-        unique = hashlib.sha256(f"{row.image}\n{name}".encode(errors="surrogateescape")).hexdigest()[:10]
-        region: dict[str, object] = {
-            "id": unique,
-            "type": "brushlabels",
-            "from_name": "tag",
-            "to_name": "image",
-            "original_width": row.width,
-            "original_height": row.height,
-            "image_rotation": 0,
-            "value": {"format": "rle", "rle": pack_brush(runs.lengths).tolist(), "brushlabels": [name]},
-        }
-        if runs.index in row.confidence:
-            region["score"] = row.confidence[runs.index]
-        return region
+        unique = f"{row.image}\n{name}"
+        return brush_region(runs, (row.width, row.height), unique, name, row.confidence.get(runs.index))
+
+
+def brush_region(
+    runs: Runs,
+    size: tuple[int, int],
+    unique: str,
+    label: str,
+    score: float | None,
+    names: tuple[str, str] = ("tag", "image"),
+) -> dict[str, object]:
+    """Where one class is, as a region of a prediction.
+
+    Args:
+        runs: The class, in a mask read row by row.
+        size: Width and height of the mask.
+        unique: What tells this region from all others; its id comes of it.
+        label: What the labelling interface calls the class.
+        score: Mean probability (0..1), or None when it is not known.
+        names: Of the brush labels and of the image in the labelling interface.
+    """
+    region: dict[str, object] = {
+        "id": hashlib.sha256(unique.encode(errors="surrogateescape")).hexdigest()[:10],
+        "type": "brushlabels",
+        "from_name": names[0],
+        "to_name": names[1],
+        "original_width": size[0],
+        "original_height": size[1],
+        "image_rotation": 0,
+        "value": {"format": "rle", "rle": pack_brush(runs.lengths).tolist(), "brushlabels": [label]},
+    }
+    if score is not None:
+        region["score"] = score
+    return region
 
 
 def pack_brush(lengths: Integers) -> Pixels:

@@ -1,10 +1,8 @@
 """Masks as the brush regions of a Label Studio prediction."""
 
-import hashlib
-
 from swsss.data.classes import ClassTable
 from swsss.data.images import Pixels
-from swsss.serve.formats.label_studio import pack_brush
+from swsss.serve.formats.label_studio import brush_region
 from swsss.serve.formats.runs import foreground_runs
 from swsss.serve.records import Labelled
 from swsss.serve.server.protocols.label_studio_config import BrushConfig
@@ -27,19 +25,9 @@ def brush_regions(
     regions: list[dict[str, object]] = []
     for runs in foreground_runs(mask.ravel()):
         name = classes.names[runs.index]
-        if name not in config.labels:
-            continue
-        region: dict[str, object] = {
-            "id": hashlib.sha256(f"{unique}\n{name}".encode()).hexdigest()[:10],
-            "type": "brushlabels",
-            "from_name": config.from_name,
-            "to_name": config.to_name,
-            "original_width": width,
-            "original_height": height,
-            "image_rotation": 0,
-            "value": {"format": "rle", "rle": pack_brush(runs.lengths).tolist(), "brushlabels": [config.labels[name]]},
-        }
-        if runs.index in row.confidence:
-            region["score"] = row.confidence[runs.index]
-        regions.append(region)
+        if name in config.labels:
+            score = row.confidence.get(runs.index)
+            names = config.from_name, config.to_name
+            region = brush_region(runs, (width, height), f"{unique}\n{name}", config.labels[name], score, names)
+            regions.append(region)
     return regions
