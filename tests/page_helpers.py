@@ -18,6 +18,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Download, Locator, Page
 from swsss.data.classes import palette
 from swsss.data.tags import write_tags
 
+_PATIENCE = 40_000
+"""Milliseconds: a browser that was just installed takes long for its first pages."""
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
     "--no-sandbox",
@@ -28,6 +31,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+expect.set_options(timeout=_PATIENCE)
+
 ODD = "sub/a & <img src=x onerror=\"document.title=1\"> 'b' 猫.png"
 BROKEN = "broken.png"
 FOLDER = {"images": "photos/images", "labels": "photos/tags.csv"}
@@ -122,7 +127,7 @@ class Watch:
 def opened(browser: Browser, address: str, **options: object) -> Iterator[tuple[Page, Watch]]:
     """A page of a browser that has never been here, looked at until the end."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce", **options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(_PATIENCE)
     page, watch = context.new_page(), Watch(address)
     page.on("console", watch.on_console)
     page.on("pageerror", lambda error: watch.told.append(str(error)))
