@@ -29,11 +29,14 @@ IMAGES, CLICKS = 12, 3
 
 _CLICK = """async (index) => {
   const canvas = document.querySelector("canvas");
-  const chips = [...document.querySelectorAll('[aria-label="Tags"] button')];
+  const chips = [...document.querySelectorAll(".chip")];
   const before = canvas.dataset.version;
   const started = performance.now();
   chips[index % chips.length].click();
-  while (canvas.dataset.version === before) await new Promise((next) => setTimeout(next, 1));
+  while (canvas.dataset.version === before) {
+    if (performance.now() - started > 20000) throw new Error("no new mask");
+    await new Promise((next) => setTimeout(next, 1));
+  }
   await new Promise((next) => requestAnimationFrame(next));
   return performance.now() - started;
 }"""
@@ -101,7 +104,7 @@ def toggle(page: Page, address: str, job: str) -> list[float]:
     for number in range(1, IMAGES + 1):
         page.goto(f"{address}/#/jobs/{job}/images/{number}?at={number - 1}")
         page.wait_for_function("() => document.querySelector('canvas')?.dataset.version")
-        page.wait_for_load_state("networkidle", timeout=5000) if number == 1 else page.wait_for_timeout(500)
+        page.wait_for_timeout(1000)  # for the neighbours, which are fetched ahead
         taken += [float(page.evaluate(_CLICK, click)) for click in range(CLICKS)]
     return taken
 
