@@ -345,6 +345,7 @@ def test_infer__wrong_header_length(http, length):
         ("br", b"{}", "Content-Encoding 'br' is not understood", 400),
         ("gzip, gzip", b"{}", "is not understood", 400),
     ],
+    ids=range(8),  # not the bytes: they hold the time, and every worker must collect the same tests
 )
 def test_infer__wrong_encoding(http, encoding, content, told, status):
     answer = http.post("/models/small/infer", content=content, headers={"Content-Encoding": encoding})
