@@ -47,7 +47,7 @@ class Answer:
 
     @cached_property
     def row(self) -> Labelled:
-        """What is known of it; counted when somebody wants to know, for it takes a twentieth of the labelling."""
+        """What is known of it; counted when somebody wants to know: a PNG tells nothing of it."""
         return describe(self.name, "", self.tags, self.mask, self.confidence)
 
 
@@ -71,7 +71,7 @@ class Service:
         self._seconds = 0.1
 
     @contextmanager
-    def admitted(self, images: int = 1) -> Iterator[None]:
+    def admitted(self) -> Iterator[None]:
         """Take a place in the queue, and give it back at the end.
 
         Raises:
@@ -80,7 +80,7 @@ class Service:
         if self._inside >= self.limits.requests:
             # Places come free one by one: who waited for the whole queue to be answered would find it empty.
             raise busy(self._inside * self._seconds / 4)
-        self._inside += images
+        self._inside += 1
         self.metrics.queue.set(self._inside)
         started = time.monotonic()
         try:
@@ -89,7 +89,7 @@ class Service:
             # What a place is taken for, shared by those inside: how long the queue takes to move by one.
             share = (time.monotonic() - started) / self._inside
             self._seconds += 0.1 * (share - self._seconds)
-            self._inside -= images
+            self._inside -= 1
             self.metrics.queue.set(self._inside)
 
     async def work(self, function: Callable[[], T]) -> T:

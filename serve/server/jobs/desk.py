@@ -26,14 +26,14 @@ class Desk:
     Args:
         settings: Where jobs are kept and how many there may be.
         hub: The models.
-        metrics: Told about images and jobs.
+        metrics: Told about images.
 
     Raises:
         UserError: The data folder cannot be used.
     """
 
     def __init__(self, settings: Settings, hub: Hub, metrics: Metrics) -> None:
-        self.settings, self.hub, self.metrics = settings, hub, metrics
+        self.settings, self.hub = settings, hub
         self.root = Root(settings.root)
         self.events = Events()
         self._folder = settings.data.resolve() / "jobs"

@@ -56,7 +56,7 @@ class Job:
         failed: Could not be labelled.
         rate: Images a second since it was started last.
         message: What there is to say: why it failed, what is missing.
-        classes: Name and colour (`#rrggbb`) of each class, by id; empty before it first runs.
+        classes: Name and colour (`#rrggbb`) of each class, by id.
     """
 
     id: str
