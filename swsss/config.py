@@ -9,14 +9,15 @@ from typing import Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from swsss.data.transforms import AugmentConfig
+from swsss.data.transforms import AugmentConfig, StrongConfig
 from swsss.errors import InputError, UserError
 from swsss.nets import NetConfig
 
 Tta = Literal["none", "flip", "paper"]
 DEFAULT_RECIPE = "small"
 
-Labeller = Literal["hybridnet", "pseudonet", "average"]
+Labeller = Literal["hybridnet", "pseudonet", "average", "teacher"]
+Method = Literal["pct", "teacher"]
 PixelLoss = Literal["ce", "cce"]
 ZeroIoU = Literal["skip", "count"]
 
@@ -36,28 +37,46 @@ class DataConfig(_Settings):
 
 
 class OptimizerConfig(_Settings):
-    """SGD with a polynomial schedule, and the size of a batch."""
+    """Optimizer with a polynomial schedule, and the size of a batch."""
 
+    optimizer: Literal["sgd", "adamw"] = "sgd"
     steps: int = Field(ge=0)
     batch: int = Field(ge=2, description="images a step, over all devices")
     crop: int = Field(ge=32, description="side of the training crop in pixels")
     lr: float = Field(gt=0)
+    decoder_lr_factor: float = Field(
+        1.0, gt=0, description="learning rate of what stands between encoder and classifier, times lr"
+    )
     head_lr_factor: float = Field(10.0, gt=0, description="learning rate of the classifier, times lr")
-    momentum: float = Field(0.9, ge=0, lt=1)
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     weight_decay: float = Field(4e-5, ge=0)
     power: float = Field(0.9, ge=0, description="lr falls as (1 - step / steps) ^ power")
 
 
-class Stage1Config(OptimizerConfig):
-    """Stage 1: HybridNet and PseudoNet trained with CCE and PCT."""
+class TeacherConfig(_Settings):
+    """The EMA teacher and what the student learns from it."""
 
+    decay: float = Field(0.99, ge=0, lt=1, description="what a step leaves of the teacher's older weights")
+    weight: float = Field(1.0, ge=0, description="weight of the loss on the teacher's labels")
+    exponent: float = Field(
+        1.0, ge=0, description="exponent of a label's trust, which is its weight; 0 = all labels count alike"
+    )
+    cutmix: float = Field(0.5, ge=0, le=1, description="probability of CutMix for each image")
+    strong: StrongConfig = StrongConfig()
+
+
+class Stage1Config(OptimizerConfig):
+    """Stage 1: HybridNet and PseudoNet trained with CCE and PCT, or one net with an EMA teacher."""
+
+    method: Method = Field("pct", description="pct = the paper's; teacher = an EMA teacher labels within the tags")
     batch: int = Field(ge=2, multiple_of=2, description="images a step, over all devices; half of it pixel-labelled")
+    teacher: TeacherConfig = TeacherConfig()
     image_loss: float = Field(1.0, ge=0, description="weight of the image-level loss of HybridNet")
     cross_loss: float = Field(1.0, ge=0, description="weight of HybridNet's PCT term")
     exponent: float = Field(8.0, ge=0, description="exponent of the IoU in PCT's image weights")
     decay: float = Field(0.99, ge=0, lt=1, description="what a step leaves of PCT's older pixel counts")
     zero_iou: ZeroIoU = "count"
-    burn_in: int = Field(0, ge=0, description="steps HybridNet trains alone, before both cross terms begin")
+    burn_in: int = Field(0, ge=0, description="steps HybridNet trains alone, or the student on labelled images alone")
     warm_start: bool = Field(False, description="PseudoNet starts as a copy of HybridNet when the burn-in ends")
     labelled: AugmentConfig = AugmentConfig()
     unlabelled: AugmentConfig = AugmentConfig()

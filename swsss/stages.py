@@ -9,7 +9,7 @@ from swsss.checkpoint import Checkpoint, Task, load_checkpoint, save_checkpoint
 from swsss.config import Config, SupervisedConfig
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
-from swsss.data.transforms import Augment
+from swsss.data.transforms import Augment, Strong
 from swsss.errors import UserError
 from swsss.nets import DeepLabV3Plus, build_net
 from swsss.predict import Predictor
@@ -22,6 +22,7 @@ from swsss.training.loop import Loop, train
 from swsss.training.previews import Previews
 from swsss.training.tasks import CrossTraining, Supervised
 from swsss.training.tasks import Task as TrainingTask
+from swsss.training.teacher import TeacherTraining
 
 STAGES = ("baseline", "stage1", "stage2")
 """Names of the trainings; each draws its batches from a seed of its own."""
@@ -55,7 +56,30 @@ def check_run(folder: Path, config: Config, classes: ClassTable, stages: str, wo
 
 
 def run_stage1(run: Run) -> None:
-    """Train HybridNet and PseudoNet."""
+    """Train the nets that label: HybridNet and PseudoNet, or a student with its teacher."""
+    if run.config.stage1.method == "teacher":
+        _run_teacher(run)
+    else:
+        _run_pct(run)
+
+
+def _run_teacher(run: Run) -> None:
+    if _is_done(run, "stage1", "teacher"):
+        return
+    config = run.config.stage1
+    task = TeacherTraining(_net(run, 0), config, run.fabric)
+    batch, half = config.batch // run.fabric.world_size, config.batch // 2 // run.fabric.world_size
+    labelled = Augment(config.labelled, config.crop)
+    weak, strong = Augment(config.unlabelled, config.crop), Strong(config.teacher.strong)
+    streams = [
+        Stream(run.inputs.strong, labelled, batch, stop=config.burn_in),
+        Stream(run.inputs.strong, labelled, half, start=config.burn_in),
+        Stream(run.inputs.train, weak, half, strong, start=config.burn_in),
+    ]
+    _train(run, "stage1", task, streams, "conditioned")
+
+
+def _run_pct(run: Run) -> None:
     if _is_done(run, "stage1", "hybridnet", "pseudonet"):
         return
     config = run.config.stage1

@@ -36,6 +36,18 @@ class AugmentConfig(BaseModel):
     operations: int = Field(0, ge=0, description="operations drawn from the paper's pools")
 
 
+class StrongConfig(BaseModel):
+    """The colours of a strongly augmented view (FixMatch, Sohn et al. 2020; UniMatch, Yang et al. 2023)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    jitter: tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat, Hue] = Field(
+        (0.5, 0.5, 0.25, 0.125), description="brightness, contrast, saturation, hue"
+    )
+    jitter_probability: float = Field(0.8, ge=0, le=1)
+    grey_probability: float = Field(0.2, ge=0, le=1)
+
+
 def uniform(low: float, high: float) -> float:
     """One number from torch's global generator, which the loader seeds for every sample."""
     return low + (high - low) * float(torch.rand(()))
@@ -104,6 +116,19 @@ def draw_operations(count: int) -> list[Operation]:
     photometric = int(torch.randint(count + 1, ()))
     shares = [(PHOTOMETRIC, photometric), (GEOMETRIC, count - photometric)]
     return [list(pool.values())[int(torch.randint(len(pool), ()))] for pool, times in shares for _ in range(times)]
+
+
+class Strong:
+    """Colour jitter and greyscale by chance; the geometry stays, so labels of the weak view hold for the strong one."""
+
+    def __init__(self, config: StrongConfig) -> None:
+        grey = v2.RandomGrayscale(config.grey_probability)
+        self.change = v2.Compose([v2.RandomApply([v2.ColorJitter(*config.jitter)], config.jitter_probability), grey])
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """uint8 [3, H, W] to the same."""
+        changed: Tensor = self.change(image)
+        return changed
 
 
 class Augment:

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from swsss.candidates import candidate_ids
 from swsss.data.dataset import Sample, read_sample
-from swsss.data.transforms import Augment
+from swsss.data.transforms import Augment, Strong
 from swsss.errors import UserError
 
 
@@ -27,11 +27,21 @@ class Stream:
         samples: Their masks are opened, so a sample whose mask must not be used comes without one.
         augment: What is done to each.
         per_step: Samples this stream gives to the batch of one process.
+        strong: Gives each image a second, strongly augmented view.
+        start: First step it takes part in.
+        stop: Step from which on it takes no part any more; None for the end of the training.
     """
 
     samples: Sequence[Sample]
     augment: Augment
     per_step: int
+    strong: Strong | None = None
+    start: int = 0
+    stop: int | None = None
+
+    def takes_part(self, step: int) -> bool:
+        """Whether it gives samples to the batch of a step."""
+        return self.start <= step and (self.stop is None or step < self.stop)
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,7 @@ class Batch:
         tags: bool [N, C] candidates, background true.
         candidates: int64 [N, K] the same as padded class ids; made here, because K must be known to the host.
         names: Stems.
+        strong: uint8 [M, 3, S, S], the strongly augmented views of the last M images; None when no stream has any.
     """
 
     images: Tensor
@@ -53,6 +64,7 @@ class Batch:
     tags: Tensor
     candidates: Tensor
     names: tuple[str, ...]
+    strong: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
@@ -64,7 +76,8 @@ class Batch:
 
     def _mapped(self, move: Callable[[Tensor], Tensor]) -> "Batch":
         images, masks, labelled = move(self.images), move(self.masks), move(self.labelled)
-        return Batch(images, masks, labelled, move(self.tags), move(self.candidates), self.names)
+        strong = None if self.strong is None else move(self.strong)
+        return Batch(images, masks, labelled, move(self.tags), move(self.candidates), self.names, strong)
 
 
 Key = tuple[int, int, int]
@@ -93,6 +106,7 @@ class _Keys:
             yield [
                 self._key(number, (step * self.world + self.rank) * stream.per_step + place)
                 for number, stream in enumerate(self.streams)
+                if stream.takes_part(step)
                 for place in range(stream.per_step)
             ]
 
@@ -122,28 +136,32 @@ class _Samples(TorchDataset[Batch]):
             return error
 
     def _batch(self, keys: list[Key]) -> Batch:
-        items = [
-            (self.streams[stream].samples[index], self.streams[stream].augment, seed) for stream, index, seed in keys
+        samples = [self.streams[stream].samples[index] for stream, index, _ in keys]
+        views = [
+            _augmented(sample, self.streams[stream], seed)
+            for sample, (stream, _, seed) in zip(samples, keys, strict=True)
         ]
-        pairs = [_augmented(*item) for item in items]
-        samples = [item[0] for item in items]
+        strong = [view for _, _, view in views if view is not None]
         tags = torch.zeros(len(samples), self.num_classes, dtype=torch.bool)
         for row, sample in enumerate(samples):
             tags[row, [0, *(sample.tags or ())]] = True
         return Batch(
-            torch.stack([image for image, _ in pairs]),
-            torch.stack([mask[0] for _, mask in pairs]),
+            torch.stack([image for image, _, _ in views]),
+            torch.stack([mask[0] for _, mask, _ in views]),
             torch.tensor([sample.mask is not None for sample in samples]),
             tags,
             candidate_ids(tags),
             tuple(sample.stem for sample in samples),
+            torch.stack(strong) if strong else None,
         )
 
 
-def _augmented(sample: Sample, augment: Augment, seed: int) -> tuple[Tensor, Tensor]:
-    image, mask = read_sample(sample)
+def _augmented(sample: Sample, stream: Stream, seed: int) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Image and mask, weakly augmented, and the strong view of the image."""
+    pixels, classes = read_sample(sample)
     torch.manual_seed(seed)
-    return augment(torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(mask)[None])
+    image, mask = stream.augment(torch.from_numpy(pixels).permute(2, 0, 1), torch.from_numpy(classes)[None])
+    return image, mask, None if stream.strong is None else stream.strong(image)
 
 
 def _start_worker(_: int) -> None:

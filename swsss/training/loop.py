@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.optim import SGD, Optimizer
+from torch.optim import SGD, AdamW, Optimizer
 
 from swsss.config import OptimizerConfig, RunConfig
 from swsss.errors import Interrupted
@@ -112,6 +113,7 @@ class _Training:
         terms = self.task.losses(self.module, batch.to(self.fabric.device), step)
         self.fabric.backward(terms["loss"])
         self.optimizer.step()
+        self.task.after_step()
         self.recent.add(step + 1, terms, batch.names)
         return lr
 
@@ -136,11 +138,20 @@ class _Training:
         self.fabric.barrier()
 
 
-def _optimizer(module: nn.Module, config: OptimizerConfig) -> SGD:
-    head = [parameter for name, parameter in module.named_parameters() if "classifier." in name]
-    rest = [parameter for name, parameter in module.named_parameters() if "classifier." not in name]
-    groups = [{"params": rest, "factor": 1.0}, {"params": head, "factor": config.head_lr_factor}]
+def _optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
+    factors = {"backbone": 1.0, "decoder": config.decoder_lr_factor, "classifier": config.head_lr_factor}
+    groups: list[dict[str, Any]] = [
+        {"params": [value for name, value in module.named_parameters() if _part(name) == part], "factor": factor}
+        for part, factor in factors.items()
+    ]
+    if config.optimizer == "adamw":
+        return AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
     return SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+
+
+def _part(name: str) -> str:
+    """The part of a net a parameter belongs to; all that is neither encoder nor classifier counts as decoder."""
+    return next((part for part in ("backbone", "classifier") if f"{part}." in name), "decoder")
 
 
 def _set_lr(optimizer: Optimizer, config: OptimizerConfig, step: int) -> float:

@@ -20,7 +20,7 @@ def class_aware_cross_entropy(
         scores: float32 [N, K, H, W] candidate scores; see `candidate_scores`.
         target: uint8 or int64 [N, H, W] class ids, 255 = ignore.
         candidates: int64 [N, K], -1 for an empty slot.
-        weight: float [N], one weight an image; 1 when absent.
+        weight: float [N], one weight an image, or [N, H, W], one a pixel; 1 when absent.
 
     Returns:
         The weighted sum of the pixel losses, and the number of pixels that are not ignored (float, without weights).
@@ -31,7 +31,7 @@ def class_aware_cross_entropy(
         total = F.cross_entropy(scores, positions, ignore_index=IGNORE, reduction="sum")
     else:
         pixels = F.cross_entropy(scores, positions, ignore_index=IGNORE, reduction="none")
-        total = (pixels.sum((1, 2)) * weight).sum()
+        total = (pixels * weight.view(*weight.shape, *[1] * (3 - weight.dim()))).sum()
     return total, (positions != IGNORE).sum().float()
 
 

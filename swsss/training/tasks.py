@@ -36,6 +36,10 @@ class Task(Protocol):
         """The terms of one step; "loss" is what is minimised, the rest is for the log. Scalars, on the device."""
         ...
 
+    def after_step(self) -> None:
+        """Called when the optimizer has changed the nets."""
+        ...
+
 
 class Pair(nn.Module):
     """HybridNet and PseudoNet in one module, so that one wrapper serves both."""
@@ -75,7 +79,7 @@ class CrossTraining:
         hybrid = candidate_scores(hybrid_logits, batch.candidates, size)
         labelled = class_aware_cross_entropy(hybrid[:half], batch.masks[:half], batch.candidates[:half])
         crossed, taught, weight = self._cross(hybrid[half:], pseudo_logits, batch, size)
-        segmentation, pct, pseudonet = _means(self.fabric, [labelled, crossed, taught])
+        segmentation, pct, pseudonet = means(self.fabric, [labelled, crossed, taught])
         image_level = image_level_loss(global_max_logits(hybrid_logits, size), batch.tags)
         supervised = segmentation + self.config.image_loss * image_level
         return {
@@ -87,6 +91,9 @@ class CrossTraining:
             "pct_iou": self.iou.iou().mean(),
             "pct_weight": weight,
         }
+
+    def after_step(self) -> None:
+        """Nothing follows the nets."""
 
     def _cross(
         self, hybrid: Tensor, pseudo_logits: Tensor | None, batch: Batch, size: tuple[int, int]
@@ -120,7 +127,7 @@ def _cross_targets(scores: Tensor, batch: Batch) -> Tensor:
     return torch.where(known, masks.long(), predicted_classes(scores, batch.candidates[half:]))
 
 
-def _means(fabric: Fabric, sums: list[Sum]) -> list[Tensor]:
+def means(fabric: Fabric, sums: list[Sum]) -> list[Tensor]:
     """Means over the pixels of all processes, scaled so that averaging the processes' gradients gives the true one."""
     counts = summed(fabric, torch.stack([count for _, count in sums])).clamp(min=1)
     return [total * fabric.world_size / count for (total, _), count in zip(sums, counts, strict=True)]
@@ -143,5 +150,8 @@ class Supervised:
         if self.loss == "ce":
             candidates = all_classes(len(logits), logits.shape[1], logits.device)
         scores = candidate_scores(logits, candidates, (batch.masks.shape[1], batch.masks.shape[2]))
-        (mean,) = _means(self.fabric, [class_aware_cross_entropy(scores, batch.masks, candidates)])
+        (mean,) = means(self.fabric, [class_aware_cross_entropy(scores, batch.masks, candidates)])
         return {"loss": mean}
+
+    def after_step(self) -> None:
+        """Nothing follows the net."""
