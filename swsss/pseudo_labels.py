@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from swsss.calibration import confidence
 from swsss.config import LabelsConfig
 from swsss.data.classes import IGNORE
 from swsss.data.dataset import Sample
@@ -36,9 +37,8 @@ class Labeller:
     def label(self, image: Pixels, tags: frozenset[int]) -> Pixels:
         """Label one upright image: uint8 RGB [H, W, 3] to uint8 [H, W], a candidate of `tags` or 255."""
         scores, candidates = self.predictor.scores(image, tags)
-        confidence, place = scores.softmax(0).max(0)
-        labels = candidates[place]
-        labels[confidence < self.ignore_below] = IGNORE
+        labels, sure = confidence(scores, candidates, self.predictor.temperature)
+        labels[sure < self.ignore_below] = IGNORE
         return labels.to(torch.uint8).cpu().numpy()
 
 
