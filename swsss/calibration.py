@@ -1,8 +1,8 @@
 """Calibrated confidence: temperature scaling with one temperature for each predicted class.
 
 Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017): divide the logits by a temperature fitted on data
-the net was not trained on. The mask stays the arg max of the raw scores; only how sure it is changes. With y the winning
-class of a pixel, its confidence is softmax(scores / T[y]) at y.
+the net was not trained on. The mask stays the arg max of the raw scores; only how sure it is changes. With y the
+winning class of a pixel, its confidence is softmax(scores / T[y]) at y.
 """
 
 import math

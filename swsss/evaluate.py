@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from swsss.checkpoint import Task
 from swsss.data.classes import IGNORE, ClassTable
 from swsss.data.dataset import Sample, read_sample
 from swsss.predict import Predictor
-from swsss.reliability import LEVELS, THRESHOLDS, Reliability, first_kept
+from swsss.reliability import LEVELS, THRESHOLDS, Keep, Reliability, first_kept
 from swsss.threads import DEPTH, THREADS, ahead
 
 Regime = Literal["given", "none"]
@@ -77,11 +77,11 @@ class Metrics:
     def _confidence_json(self, reliability: Reliability) -> dict[str, Any]:
         return {
             "ece": reliability.ece,
-            "ece_uncalibrated": self.uncalibrated and self.uncalibrated.ece,
+            "ece_uncalibrated": None if self.uncalibrated is None else self.uncalibrated.ece,
             "keep": [keep._asdict() for keep in self.keep_table()],
         }
 
-    def keep_table(self) -> list["Keep"]:
+    def keep_table(self) -> list[Keep]:
         """What each of `THRESHOLDS` would leave; nothing where only masks were looked at."""
         if self.reliability is None or self.kept is None:
             return []
@@ -89,15 +89,6 @@ class Metrics:
             Keep(threshold, *self.reliability.kept(threshold), mean_iou(confusion) if confusion.any() else None)
             for threshold, confusion in zip(THRESHOLDS, self.kept, strict=True)
         ]
-
-
-class Keep(NamedTuple):
-    """What is left of the pixels when those less sure than `above` are left out; all 0..1, None of no pixels."""
-
-    above: float
-    share: float
-    right: float | None
-    miou: float | None
 
 
 def class_ious(confusion: npt.NDArray[np.int64]) -> list[float | None]:

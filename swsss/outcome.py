@@ -14,16 +14,24 @@ from swsss.data.dataset import read_sample
 from swsss.data.files import write_whole
 from swsss.data.png import write_picture
 from swsss.evaluate import Metrics, Regime, evaluate
+from swsss.held_aside import held_aside
 from swsss.predict import Predictor
 from swsss.progress import Bar
-from swsss.report import Curve, Picture, Row, contact_sheet, read_curve, write_report
+from swsss.reliability import BINS
+from swsss.report import Confidence, Curve, Picture, Row, contact_sheet, read_curve, write_report
 from swsss.run import Run
+from swsss.stages import has_labeller, stage1_labeller
 
 TITLES = {"baseline": "supervised only", "hybridnet": "HybridNet", "pseudonet": "PseudoNet", "final": "final model"}
 """Roles in the order of the table."""
 
 SHOWN = 8
 """Pictures in the report."""
+
+OPTIMISTIC = (
+    "Where these images are the val images of the training, they also chose the state that was kept and the "
+    "temperatures of the confidence; their figures are then slightly optimistic."
+)
 
 
 @dataclass(frozen=True)
@@ -46,8 +54,10 @@ def score_run(run: Run) -> list[Scored]:
 
 
 def _predictor(run: Run, role: str) -> Predictor:
+    checkpoint = load_checkpoint(run.path(role))
+    net, temperature = run.placed(checkpoint.net), checkpoint.temperature
     # In float32 whatever the training precision was, so that a number can be repeated elsewhere.
-    return Predictor([run.placed(load_checkpoint(run.path(role)).net)], run.fabric.device, tta=run.config.eval_tta)
+    return Predictor([net], run.fabric.device, tta=run.config.eval_tta, temperature=temperature)
 
 
 def finish(run: Run, facts: Mapping[str, str]) -> Table | None:
@@ -73,8 +83,24 @@ def finish(run: Run, facts: Mapping[str, str]) -> Table | None:
         pictures=pictures,
         curves=_curves(run.folder),
         facts={**facts, **spent, "evaluation TTA": run.config.eval_tta, "swsss": __version__},
+        confidence=_labels_confidence(run),
     )
     return metrics_table(scored) if scored else None
+
+
+def _labels_confidence(run: Run) -> Confidence | None:
+    """How far the confidence of the labels can be believed, on the images that calibrated it: asked as labels are."""
+    held = held_aside(run)
+    if not held or not has_labeller(run):
+        return None
+    with Bar("evaluating labels", len(held)) as bar:
+        predictor = stage1_labeller(run).predictor
+        metrics = evaluate(predictor, held, run.inputs.classes, progress=bar.counted)["given"]
+    assert metrics.reliability is not None
+    bins = [(one.confidence, one.right) for one in metrics.reliability.bins()]
+    before = None if metrics.uncalibrated is None else metrics.uncalibrated.ece
+    labeller = f"{run.config.labels.labeller}, TTA {run.config.labels.tta}, {len(held)} val images"
+    return Confidence(labeller, metrics.reliability.ece, before, metrics.keep_table(), bins, OPTIMISTIC)
 
 
 def _row(item: Scored) -> Row:
@@ -110,6 +136,22 @@ def class_table(metrics: Iterable[Metrics], classes: ClassTable) -> Table:
     return table
 
 
+def keep_table(metrics: Metrics) -> Table:
+    """What is left, and how right it is, when pixels less sure than p are left out; below it the calibration error."""
+    regime = f"tags={metrics.tags}"
+    table = Table(title=f"confidence of p and above, {regime}, in percent", title_justify="left")
+    for heading in ("p", "pixels kept", "right of these", "mIoU of these"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for keep in metrics.keep_table():
+        table.add_row(f"{keep.above:g}", percent(keep.share), percent(keep.right), percent(keep.miou))
+    if metrics.reliability is not None:
+        before = f"; {percent(metrics.uncalibrated.ece)} before calibration" if metrics.uncalibrated else ""
+        told = percent(metrics.reliability.ece)
+        table.caption = f"calibration error (ECE, {BINS} bins), {regime}: {told}{before}"
+        table.caption_justify = "left"
+    return table
+
+
 def percent(value: float | None) -> str:
     """A share as percent with one decimal; a dash for None."""
     return "-" if value is None else f"{100 * value:.1f}"
@@ -122,7 +164,15 @@ def _curves(folder: Path) -> list[Curve]:
         "stage2": ["loss"],
     }
     logs = {stage: folder / stage / "log.csv" for stage in columns}
-    return [read_curve(stage, path, columns[stage]) for stage, path in logs.items() if path.is_file()]
+    return [
+        read_curve(stage, path, [*columns[stage], *_looks_in(path)]) for stage, path in logs.items() if path.is_file()
+    ]
+
+
+def _looks_in(log: Path) -> list[str]:
+    """The columns of a log in which nets were scored on val images, to choose among their states."""
+    with log.open(encoding="utf-8") as file:
+        return [name for name in file.readline().strip().split(",") if "_miou_" in name]
 
 
 def _pictures(run: Run) -> list[Picture]:

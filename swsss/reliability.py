@@ -24,6 +24,15 @@ class Bin(NamedTuple):
     right: float
 
 
+class Keep(NamedTuple):
+    """What is left of the pixels when those less sure than `above` are left out; all 0..1, None of no pixels."""
+
+    above: float
+    share: float
+    right: float | None
+    miou: float | None
+
+
 @dataclass(frozen=True)
 class Reliability:
     """Pixels by confidence.
@@ -54,7 +63,7 @@ class Reliability:
         return sum(one.share * abs(one.confidence - one.right) for one in self.bins())
 
     def kept(self, threshold: float) -> tuple[float, float | None]:
-        """What `--ignore-below` leaves: the share of the pixels, and the share of those that is right (None without)."""
+        """The share of the pixels that `--ignore-below` keeps, and of those the share that is right (None of none)."""
         wrong, right = self.counts[first_kept(threshold) :].sum(0)
         kept = wrong + right
         return float(kept / max(self.counts.sum(), 1)), float(right / kept) if kept else None

@@ -89,6 +89,11 @@ def run_labels(run: Run) -> None:
     Processes(run.fabric).agree(error)
 
 
+def has_labeller(run: Run) -> bool:
+    """Whether stage 1 is done as far as the labeller needs it."""
+    return all(path.is_file() for path in _labeller_paths(run.folder, run.config))
+
+
 def stage1_labeller(run: Run) -> Labeller:
     """The labeller `labels.labeller` names.
 
@@ -104,10 +109,15 @@ def stage1_labeller(run: Run) -> Labeller:
     return Labeller(predictor, settings.ignore_below, source_of(paths, settings))
 
 
-def _stage1_files(folder: Path, config: Config) -> list[Path]:
+def _labeller_paths(folder: Path, config: Config) -> list[Path]:
     """The checkpoints the labeller needs."""
     name = config.labels.labeller
-    paths = [checkpoint_path(folder, role) for role in (("hybridnet", "pseudonet") if name == "average" else (name,))]
+    return [checkpoint_path(folder, role) for role in (("hybridnet", "pseudonet") if name == "average" else (name,))]
+
+
+def _stage1_files(folder: Path, config: Config) -> list[Path]:
+    """The same, each of them there."""
+    paths = _labeller_paths(folder, config)
     for path in paths:
         if not path.is_file():
             raise UserError(

@@ -22,6 +22,7 @@ class Colours:
     """Stands for a net that reads classes off the colours: class = red // 64, next best = green // 64."""
 
     device = CPU
+    temperature = ()
 
     def scores(self, image, tags):
         assert tags is None
