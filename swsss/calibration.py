@@ -1,8 +1,6 @@
-"""Calibrated confidence: temperature scaling with one temperature for each predicted class.
+"""Temperature scaling: the temperatures of `swsss.confidence`, fitted on images that the net was not trained on.
 
-Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017): divide the logits by a temperature fitted on data
-the net was not trained on. The mask stays the arg max of the raw scores; only how sure it is changes. With y the
-winning class of a pixel, its confidence is softmax(scores / T[y]) at y.
+Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), with one temperature for each predicted class.
 """
 
 import math
@@ -31,25 +29,6 @@ FEWEST = 5 * PER_CLASS
 """Pixels below which a class takes the temperature of all classes together; they come from five images or more."""
 
 _GRID, _ROUNDS, _GOLDEN = 9, 14, (math.sqrt(5) - 1) / 2
-
-
-def confidence(scores: Tensor, candidates: Tensor, temperature: Sequence[float] = ()) -> tuple[Tensor, Tensor]:
-    """The winning class of every pixel, and how sure it is.
-
-    Args:
-        scores: float [K, *pixels] logits of the candidates; -inf for one that is not allowed.
-        candidates: int64 [K] their class ids.
-        temperature: One for each class id; empty = 1.
-
-    Returns:
-        int64 [*pixels] class ids and float32 [*pixels] in 0..1.
-    """
-    best, place = scores.max(0)
-    classes = candidates[place]
-    apart = scores - best
-    if temperature:
-        apart = apart / torch.tensor(temperature, device=scores.device)[classes]
-    return classes, 1 / apart.exp().sum(0)
 
 
 @dataclass(frozen=True)
@@ -157,13 +136,6 @@ def _golden(value: Callable[[float], float], low: float, high: float) -> float:
             right = low + _GOLDEN * (high - low)
             at_right = value(right)
     return (low + high) / 2
-
-
-def mean_temperature(temperatures: Sequence[Sequence[float]]) -> Temperature:
-    """What nets share whose scores are averaged: the geometric mean by class; empty unless all are calibrated."""
-    if not all(temperatures):
-        return ()
-    return tuple(math.prod(values) ** (1 / len(values)) for values in zip(*temperatures, strict=True))
 
 
 def calibrate(

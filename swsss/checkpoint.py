@@ -1,6 +1,7 @@
 """Model files of training: safetensors with everything needed to rebuild the net, and the authors' `.pth` files."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -32,7 +33,7 @@ class Checkpoint:
         classes: The class of every output channel.
         task: "conditioned" or "plain".
         role: hybridnet, pseudonet, final or baseline; "" when not known.
-        temperature: Of the confidence, one positive number a class (see `swsss.calibration`); empty = not calibrated.
+        temperature: Of each class, above 0, for `swsss.confidence`; empty when the net is not calibrated.
         facts: Anything else worth keeping, JSON values.
     """
 
@@ -51,11 +52,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "swsss": __version__,
         "task": checkpoint.task,
         "role": checkpoint.role,
+        "temperature": checkpoint.temperature,
         "classes": checkpoint.classes.names,
         "mean": MEAN,
         "std": STD,
         "net": checkpoint.net.config.model_copy(update={"weights": ""}).model_dump(mode="json"),
-        "temperature": checkpoint.temperature,
         "facts": checkpoint.facts,
     }
     state = {key: value.detach().cpu().contiguous() for key, value in checkpoint.net.state_dict().items()}
@@ -90,9 +91,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ClassTable(tuple(header["classes"])),
         header["task"],
         header["role"],
-        tuple(header.get("temperature", ())),
+        _temperature(path, header),
         header["facts"],
     )
+
+
+def _temperature(path: Path, header: dict[str, Any]) -> tuple[float, ...]:
+    """Of each class; empty in files from before there was calibration."""
+    values = header.get("temperature", [])
+    if values and (len(values) != len(header["classes"]) or not all(0 < value < math.inf for value in values)):
+        raise UserError(f"{path} is damaged: its temperatures are not one number above 0 for each class.")
+    return tuple(values)
 
 
 def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from swsss.calibration import confidence
 from swsss.checkpoint import Task
+from swsss.confidence import inverse_confidence
 from swsss.data.classes import IGNORE, ClassTable
 from swsss.data.dataset import Sample, read_sample
 from swsss.predict import Predictor
@@ -116,18 +116,20 @@ def evaluate(
     samples: Sequence[Sample],
     classes: ClassTable,
     *,
+    temperature: tuple[float, ...] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[Regime, Metrics]:
     """Score a predictor on pixel-labelled samples, with and without tags, from one prediction each.
 
     Args:
-        predictor: Its nets know exactly `classes`; its temperature is used.
+        predictor: Its nets know exactly `classes`.
         samples: Each with a mask and with tags.
         classes: Classes of the nets and masks.
+        temperature: Of the confidence, see `swsss.confidence`; empty where it is not calibrated.
         progress: Called with images done and in all.
     """
     device = predictor.device
-    tallies = {regime: _Tally(len(classes), predictor.temperature, device) for regime in REGIMES}
+    tallies = {regime: _Tally(len(classes), temperature, device) for regime in REGIMES}
     with ahead(read_sample, samples, THREADS, DEPTH) as pairs:
         for done, (sample, (image, mask)) in enumerate(zip(samples, pairs, strict=True), 1):
             scores, _ = predictor.scores(image, None)
@@ -140,11 +142,21 @@ def evaluate(
     return {regime: tally.metrics(regime, len(samples)) for regime, tally in tallies.items()}
 
 
+def masks_confusion(predictor: Predictor, samples: Sequence[Sample], num_classes: int, regime: Regime) -> Tensor:
+    """int64 [C, C] confusion of the masks alone, under one regime: what `evaluate` counts, for less."""
+    total = torch.zeros(num_classes, num_classes, dtype=torch.int64)
+    with ahead(read_sample, samples, THREADS, DEPTH) as pairs:
+        for sample, (image, mask) in zip(samples, pairs, strict=True):
+            predicted = predictor.mask(image, (sample.tags or frozenset()) if regime == "given" else None)
+            total += confusion_matrix(torch.from_numpy(mask), torch.from_numpy(predicted), num_classes)
+    return total
+
+
 class _Tally:
     """Pixel counts of one regime; their size does not depend on the number of images."""
 
     def __init__(self, num_classes: int, temperature: tuple[float, ...], device: torch.device) -> None:
-        self.classes = torch.arange(num_classes, device=device)
+        self.num_classes = num_classes
         # The uncalibrated confidence is counted beside the calibrated one, to tell what calibration brought.
         self.temperatures = [temperature, ()] if temperature else [()]
         borders = torch.tensor([first_kept(threshold) for threshold in THRESHOLDS], device=device)
@@ -155,15 +167,16 @@ class _Tally:
     def add(self, truth: Tensor, scores: Tensor) -> None:
         """Count one image: uint8 [H, W] truth, float [C, H, W] scores, -inf for what is not allowed."""
         valid = truth != IGNORE
-        truth, scores = truth[valid].long(), scores[:, valid]
+        predicted = scores.argmax(0)
+        right = (predicted == truth)[valid]
         for number, temperature in enumerate(self.temperatures):
-            predicted, sure = confidence(scores, self.classes, temperature)
-            written = (sure * (LEVELS - 1)).round().long()
-            hits = written * 2 + (predicted == truth)
-            self.counts[number] += torch.bincount(hits, minlength=2 * LEVELS).view(LEVELS, 2)
+            # Of a diverged net, whose scores are not finite, nothing is sure.
+            sure = (1 / inverse_confidence(scores, predicted, temperature)).nan_to_num()
+            written = (sure[valid] * (LEVELS - 1)).round().long()
+            self.counts[number] += torch.bincount(written * 2 + right, minlength=2 * LEVELS).view(LEVELS, 2)
             if number == 0:
-                count = len(self.classes)
-                cells = (self.band_of[written] * count + truth) * count + predicted
+                pairs = truth[valid].long() * self.num_classes + predicted[valid]
+                cells = self.band_of[written] * self.num_classes**2 + pairs
                 self.bands += torch.bincount(cells, minlength=self.bands.numel()).view_as(self.bands)
 
     def metrics(self, regime: Regime, images: int) -> Metrics:

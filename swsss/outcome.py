@@ -48,16 +48,19 @@ def score_run(run: Run) -> list[Scored]:
     for role, title in TITLES.items():
         if run.path(role).is_file() and run.inputs.val:
             with Bar(f"evaluating {title}", len(run.inputs.val)) as bar:
-                found = evaluate(_predictor(run, role), run.inputs.val, run.inputs.classes, progress=bar.counted)
+                predictor, temperature = _predictor(run, role)
+                val, classes = run.inputs.val, run.inputs.classes
+                found = evaluate(predictor, val, classes, temperature=temperature, progress=bar.counted)
             scored += [Scored(title, metrics) for metrics in found.values()]
     return scored
 
 
-def _predictor(run: Run, role: str) -> Predictor:
+def _predictor(run: Run, role: str) -> tuple[Predictor, tuple[float, ...]]:
+    """The model of a role, and the temperature of its confidence."""
     checkpoint = load_checkpoint(run.path(role))
-    net, temperature = run.placed(checkpoint.net), checkpoint.temperature
     # In float32 whatever the training precision was, so that a number can be repeated elsewhere.
-    return Predictor([net], run.fabric.device, tta=run.config.eval_tta, temperature=temperature)
+    net = run.placed(checkpoint.net)
+    return Predictor([net], run.fabric.device, tta=run.config.eval_tta), checkpoint.temperature
 
 
 def finish(run: Run, facts: Mapping[str, str]) -> Table | None:
@@ -94,8 +97,9 @@ def _labels_confidence(run: Run) -> Confidence | None:
     if not held or not has_labeller(run):
         return None
     with Bar("evaluating labels", len(held)) as bar:
-        predictor = stage1_labeller(run).predictor
-        metrics = evaluate(predictor, held, run.inputs.classes, progress=bar.counted)["given"]
+        maker, classes = stage1_labeller(run), run.inputs.classes
+        found = evaluate(maker.predictor, held, classes, temperature=maker.temperature, progress=bar.counted)
+    metrics = found["given"]
     assert metrics.reliability is not None
     bins = [(one.confidence, one.right) for one in metrics.reliability.bins()]
     before = None if metrics.uncalibrated is None else metrics.uncalibrated.ece
@@ -177,7 +181,7 @@ def _looks_in(log: Path) -> list[str]:
 
 def _pictures(run: Run) -> list[Picture]:
     """A few images under every model: with tags for the stage-1 nets, without for the others."""
-    predictors = {role: _predictor(run, role) for role in TITLES if run.path(role).is_file()}
+    predictors = {role: _predictor(run, role)[0] for role in TITLES if run.path(role).is_file()}
     pictures = []
     for sample in (run.inputs.val or run.inputs.strong)[:SHOWN]:
         image, mask = read_sample(sample)

@@ -154,8 +154,9 @@ def evaluate_model(model: Path, data: Path, split: str, tags: str, tta: Tta, dev
         raise UserError("There is no CUDA device here; use --device cpu.")
     net = checkpoint.net.to(place).to(memory_format=torch.channels_last)
     with Bar("evaluating", len(inputs.val)) as bar:
-        predictor = Predictor([net], place, tta=tta, temperature=checkpoint.temperature)
-        found = evaluate(predictor, inputs.val, inputs.classes, progress=bar.counted)
+        predictor = Predictor([net], place, tta=tta)
+        temperature = checkpoint.temperature
+        found = evaluate(predictor, inputs.val, inputs.classes, temperature=temperature, progress=bar.counted)
     chosen = [metrics for regime, metrics in found.items() if tags in {regime, "both"}]
     values = {
         "model": model.name,

@@ -87,14 +87,12 @@ class Predictor:
         device: Where they are.
         precision: "32", "bf16" or "16".
         tta: Test-time augmentation.
-        temperature: Of the confidence, one a class; empty = not calibrated. Scores and masks do not depend on it.
     """
 
     nets: Sequence[DeepLabV3Plus]
     device: torch.device
     precision: str = "32"
     tta: Tta = "none"
-    temperature: tuple[float, ...] = ()
 
     def scores(self, image: Pixels, tags: frozenset[int] | None) -> tuple[Tensor, Tensor]:
         """Score one upright image.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from swsss.calibration import mean_temperature
 from swsss.checkpoint import Task, load_checkpoint
+from swsss.confidence import mean_temperature
 from swsss.config import Config, SupervisedConfig
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
@@ -102,11 +102,11 @@ def stage1_labeller(run: Run) -> Labeller:
     """
     paths = _stage1_files(run.folder, run.config)
     checkpoints = [load_checkpoint(path) for path in paths]
-    nets = [run.placed(checkpoint.net) for checkpoint in checkpoints]
     settings = run.config.labels
+    nets = [run.placed(checkpoint.net) for checkpoint in checkpoints]
+    predictor = Predictor(nets, run.fabric.device, run.precision, settings.tta)
     temperature = mean_temperature([checkpoint.temperature for checkpoint in checkpoints])
-    predictor = Predictor(nets, run.fabric.device, run.precision, settings.tta, temperature)
-    return Labeller(predictor, settings.ignore_below, source_of(paths, settings))
+    return Labeller(predictor, settings.ignore_below, source_of(paths, settings), temperature)
 
 
 def _labeller_paths(folder: Path, config: Config) -> list[Path]:

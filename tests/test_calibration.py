@@ -9,11 +9,9 @@ from swsss.calibration import (
     PER_CLASS,
     Pixels,
     calibrate,
-    confidence,
     fit_temperature,
     joined,
     log_loss,
-    mean_temperature,
     sample_pixels,
 )
 from swsss.data.dataset import Sample
@@ -28,28 +26,6 @@ def softmax_confidence(scores, winner, temperature):
     """Straight from the definition, one pixel in float64."""
     divided = np.exp(np.asarray(scores, np.float64) / temperature)
     return divided[winner] / divided.sum()
-
-
-def test_confidence__by_the_definition():
-    rng = np.random.default_rng(0)
-    scores = rng.normal(0, 3, (3, 4, 5)).astype(np.float32)
-    ids, temperatures = [0, 2, 4], (0.5, 7.0, 1.3, 7.0, 4.0)
-    classes, sure = confidence(torch.from_numpy(scores), torch.tensor(ids), temperatures)
-    for row, column in np.ndindex(4, 5):
-        pixel = scores[:, row, column]
-        winner = pixel.argmax()
-        assert classes[row, column] == ids[winner]
-        expected = softmax_confidence(pixel, winner, temperatures[ids[winner]])
-        assert float(sure[row, column]) == pytest.approx(expected, rel=1e-5)
-
-
-def test_confidence__what_is_not_allowed_takes_no_part():
-    scores = torch.tensor([[1.0], [5.0], [0.0]])
-    classes, sure = confidence(
-        scores.masked_fill(torch.tensor([[False], [True], [False]]), -torch.inf), torch.arange(3)
-    )
-    assert classes.tolist() == [0]
-    assert float(sure) == pytest.approx(1 / (1 + np.exp(-1)))
 
 
 def pixels_of(scores, truth):
@@ -151,11 +127,6 @@ def test_sample__one_candidate_teaches_nothing():
         torch.zeros(1, 8, 8), torch.tensor([0]), torch.zeros(8, 8, dtype=torch.uint8), torch.Generator()
     )
     assert len(found.classes) == 0
-
-
-def test_mean_temperature():
-    assert mean_temperature([(2.0, 1.0), (8.0, 1.0)]) == pytest.approx((4.0, 1.0))
-    assert mean_temperature([(2.0, 1.0), ()]) == ()
 
 
 class Drawn:

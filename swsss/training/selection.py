@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
 from swsss.errors import UserError
-from swsss.evaluate import Regime, evaluate, mean_iou
+from swsss.evaluate import Regime, masks_confusion, mean_iou
 from swsss.nets import DeepLabV3Plus
 from swsss.predict import Predictor
 from swsss.training.distributed import Processes
@@ -76,14 +75,13 @@ class Selection:
     def _miou(self, net: DeepLabV3Plus, processes: Processes, rank: int) -> float:
         mine = self.samples[rank :: processes.count]
         predictor = Predictor([net], next(net.parameters()).device, self.precision)
-        error = None
-        confusion: npt.NDArray[np.int64] = np.zeros((len(self.classes), len(self.classes)), np.int64)
+        error, confusion = None, torch.zeros(())
         try:
-            confusion = evaluate(predictor, mine, self.classes)[self.regime].confusion
+            confusion = masks_confusion(predictor, mine, len(self.classes), self.regime)
         except UserError as found:
             error = found
         processes.agree(error)
-        return mean_iou(np.sum(processes.gathered(confusion), axis=0))
+        return mean_iou(torch.stack(processes.gathered(confusion)).sum(0).numpy())
 
     def restore(self, nets: Mapping[str, DeepLabV3Plus]) -> dict[str, dict[str, Any]]:
         """Give the nets their best states.
