@@ -58,7 +58,8 @@ def test_eval__confidence(finished, data, tmp_path):
         assert (keep[0]["share"], keep[0]["right"]) == (1, pytest.approx(score["pixel_accuracy"]))
         assert keep[0]["miou"] == score["miou"]
         assert [row["share"] for row in keep] == sorted((row["share"] for row in keep), reverse=True)
-        errors = re.search(r"ECE, 15 bins\), tags=\w+: ([\d.]+); ([\d.]+) before\s+calibration", part)
+        told_in_words = " ".join(part.split())
+        errors = re.search(r"ECE, 15 bins\), tags=\w+: ([\d.]+); ([\d.]+) before calibration", told_in_words)
         assert [float(error) for error in errors.groups()] == (
             [round(100 * told[key], 1) for key in ("ece", "ece_uncalibrated")]
         )
