@@ -75,6 +75,8 @@ def finish(run: Run, facts: Mapping[str, str]) -> Table | None:
     }
     write_whole(run.folder / "results.json", json.dumps(results, indent=1).encode())
     spent = {f"seconds of {stage}": str(value) for stage, value in seconds.items()}
+    if run.inputs.val and run.config.select.looks:
+        spent["states kept"] = f"the best of {run.config.select.looks} looks at val images (slightly optimistic)"
     pictures = _pictures(run)
     if pictures:
         write_picture(run.folder / "pictures.png", contact_sheet(pictures[:4], run.inputs.classes))
@@ -88,7 +90,12 @@ def finish(run: Run, facts: Mapping[str, str]) -> Table | None:
         facts={**facts, **spent, "evaluation TTA": run.config.eval_tta, "swsss": __version__},
         confidence=_labels_confidence(run),
     )
-    return metrics_table(scored) if scored else None
+    if not scored:
+        return None
+    table = metrics_table(scored)
+    if run.config.select.looks:
+        table.caption, table.caption_justify = "val images chose the states kept: slightly optimistic", "left"
+    return table
 
 
 def _labels_confidence(run: Run) -> Confidence | None:

@@ -126,7 +126,9 @@ def test_report__confidence_of_the_labels(tmp_path, before):
     assert "&lt;i&gt;average" in text
     assert "Slightly optimistic." in text
     # Measured and exact, in percent: at the ends of the diagonal the corners of the plot.
-    exact = next(attributes["d"] for tag, attributes in page.starts if tag == "path" and "L448.0 12.0" in attributes["d"])
+    exact = next(
+        attributes["d"] for tag, attributes in page.starts if tag == "path" and "L448.0 12.0" in attributes["d"]
+    )
     assert exact.startswith("M52.0 208.0")
 
 
