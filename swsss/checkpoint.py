@@ -1,6 +1,7 @@
 """Model files of training: safetensors with everything needed to rebuild the net, and the authors' `.pth` files."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +33,7 @@ class Checkpoint:
         classes: The class of every output channel.
         task: "conditioned" or "plain".
         role: hybridnet, pseudonet, final or baseline; "" when not known.
+        temperature: Of each class, above 0, for `swsss.confidence`; empty when the net is not calibrated.
         facts: Anything else worth keeping, JSON values.
     """
 
@@ -39,6 +41,7 @@ class Checkpoint:
     classes: ClassTable
     task: Task
     role: str = ""
+    temperature: tuple[float, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -49,6 +52,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "swsss": __version__,
         "task": checkpoint.task,
         "role": checkpoint.role,
+        "temperature": checkpoint.temperature,
         "classes": checkpoint.classes.names,
         "mean": MEAN,
         "std": STD,
@@ -82,7 +86,22 @@ def load_checkpoint(path: Path) -> Checkpoint:
         net.load_state_dict(state)
     except RuntimeError:
         raise UserError(f"{path} is damaged: its weights do not fit the net it describes.") from None
-    return Checkpoint(net.eval(), ClassTable(tuple(header["classes"])), header["task"], header["role"], header["facts"])
+    return Checkpoint(
+        net.eval(),
+        ClassTable(tuple(header["classes"])),
+        header["task"],
+        header["role"],
+        _temperature(path, header),
+        header["facts"],
+    )
+
+
+def _temperature(path: Path, header: dict[str, Any]) -> tuple[float, ...]:
+    """Of each class; empty in files from before there was calibration."""
+    values = header.get("temperature", [])
+    if values and (len(values) != len(header["classes"]) or not all(0 < value < math.inf for value in values)):
+        raise UserError(f"{path} is damaged: its temperatures are not one number above 0 for each class.")
+    return tuple(values)
 
 
 def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:

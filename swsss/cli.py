@@ -153,6 +153,9 @@ _command("stage2", "Pseudo labels from this run's stage 1, then the final model.
 def evaluate(model: Path, data: Path, split: str, tags: str, tta: Any, json_file: Path | None, device: str) -> None:
     """Score MODEL (.safetensors of ours, or .pth of the paper's authors): per-class IoU, mIoU, pixel accuracy.
 
+    Then how far its confidence can be believed: the calibration error, and what is left, and how right it is, when
+    pixels less sure than p are left out. Choose --ignore-below of swsss-label from it.
+
     Figures with tags (tags=given) and without (tags=none) answer different questions; never compare one with the other.
     """
     from rich.console import Console
@@ -160,7 +163,10 @@ def evaluate(model: Path, data: Path, split: str, tags: str, tta: Any, json_file
     from swsss.pipeline import evaluate_model
 
     result = evaluate_model(model, data, split, tags, tta, device)
-    Console().print(result.table)
+    for table in result.tables:
+        Console().print(table)
+    if result.note:
+        click.echo(result.note)
     if json_file is not None:
         from swsss.data.files import write_whole
 

@@ -34,6 +34,13 @@ class DataConfig(_Settings):
     )
     train: str = Field("", description="split of training images; '' = 'train' if there is one, else all but --val")
     val: str = Field("", description="split to evaluate on; '' = 'val' if there is one, else none")
+    folds: int = Field(
+        0,
+        ge=0,
+        description="2 or more: without val images, one fold (1 / folds) of the labelled images is held aside from "
+        "all training and takes their place, so that states are chosen, confidence is calibrated and scores are "
+        "honest; 0 = off",
+    )
 
 
 class OptimizerConfig(_Settings):
@@ -91,6 +98,20 @@ class SupervisedConfig(OptimizerConfig):
     augment: AugmentConfig = AugmentConfig()
 
 
+class SelectConfig(_Settings):
+    """Val images, if there are any, choose the state of a training that is kept, and calibrate its confidence."""
+
+    looks: int = Field(
+        4,
+        ge=0,
+        description="times in the second half of a training that the nets are scored on val images; the best state is "
+        "kept; 0 = the last is kept",
+    )
+    images: int = Field(
+        100, ge=1, description="val images used for this, evenly chosen; each look costs a prediction of every one"
+    )
+
+
 class LabelsConfig(_Settings):
     """How pseudo labels are made from the stage-1 nets."""
 
@@ -129,6 +150,7 @@ class Config(_Settings):
     data: DataConfig = DataConfig()
     net: NetConfig
     stage1: Stage1Config
+    select: SelectConfig = SelectConfig()
     labels: LabelsConfig = LabelsConfig()
     stage2: SupervisedConfig
     baseline: SupervisedConfig | None = Field(None, description="supervised-only net to compare with; absent = none")

@@ -8,6 +8,7 @@ from swsss.config import DataConfig
 from swsss.data.checks import check_inputs, resolve_tags
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Dataset, Sample
+from swsss.data.folds import one_fold
 from swsss.errors import UserError
 
 
@@ -52,7 +53,19 @@ def prepare(dataset: Dataset, config: DataConfig, progress: Callable[[int, int],
     kept, warnings = resolve_tags(train, strong, mask_classes, dataset.classes)
     judged, more = resolve_tags(val, {sample.stem for sample in val}, mask_classes, dataset.classes)
     kept = [sample if sample.stem in strong else replace(sample, mask=None) for sample in kept]
-    return Inputs(dataset.classes, kept, judged, [*warnings, *more])
+    inputs = Inputs(dataset.classes, kept, judged, [*warnings, *more])
+    return _one_fold_aside(inputs, config.folds) if config.folds and not val else inputs
+
+
+def _one_fold_aside(inputs: Inputs, folds: int) -> Inputs:
+    held = one_fold(inputs.strong, folds)
+    told = (
+        f"There are no val images: {len(held)} of {len(inputs.strong)} labelled images take their place "
+        f"(data.folds = {folds}) and are not trained on."
+    )
+    train = [sample for sample in inputs.train if sample.stem not in held]
+    val = [sample for sample in inputs.train if sample.stem in held]
+    return Inputs(inputs.classes, train, val, [*inputs.warnings, told])
 
 
 def prepare_evaluation(dataset: Dataset, split: str, progress: Callable[[int, int], None] | None = None) -> Inputs:

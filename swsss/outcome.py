@@ -14,16 +14,24 @@ from swsss.data.dataset import read_sample
 from swsss.data.files import write_whole
 from swsss.data.png import write_picture
 from swsss.evaluate import Metrics, Regime, evaluate
+from swsss.held_aside import held_aside
 from swsss.predict import Predictor
 from swsss.progress import Bar
-from swsss.report import Curve, Picture, Row, contact_sheet, read_curve, write_report
+from swsss.reliability import BINS
+from swsss.report import Confidence, Curve, Picture, Row, contact_sheet, read_curve, write_report
 from swsss.run import Run
+from swsss.stages import has_labeller, stage1_labeller
 
 TITLES = {"baseline": "supervised only", "hybridnet": "HybridNet", "pseudonet": "PseudoNet", "final": "final model"}
 """Roles in the order of the table."""
 
 SHOWN = 8
 """Pictures in the report."""
+
+OPTIMISTIC = (
+    "Where these images are the val images of the training, they also chose the state that was kept and the "
+    "temperatures of the confidence; their figures are then slightly optimistic."
+)
 
 
 @dataclass(frozen=True)
@@ -40,14 +48,19 @@ def score_run(run: Run) -> list[Scored]:
     for role, title in TITLES.items():
         if run.path(role).is_file() and run.inputs.val:
             with Bar(f"evaluating {title}", len(run.inputs.val)) as bar:
-                found = evaluate(_predictor(run, role), run.inputs.val, run.inputs.classes, progress=bar.counted)
+                predictor, temperature = _predictor(run, role)
+                val, classes = run.inputs.val, run.inputs.classes
+                found = evaluate(predictor, val, classes, temperature=temperature, progress=bar.counted)
             scored += [Scored(title, metrics) for metrics in found.values()]
     return scored
 
 
-def _predictor(run: Run, role: str) -> Predictor:
+def _predictor(run: Run, role: str) -> tuple[Predictor, tuple[float, ...]]:
+    """The model of a role, and the temperature of its confidence."""
+    checkpoint = load_checkpoint(run.path(role))
     # In float32 whatever the training precision was, so that a number can be repeated elsewhere.
-    return Predictor([run.placed(load_checkpoint(run.path(role)).net)], run.fabric.device, tta=run.config.eval_tta)
+    net = run.placed(checkpoint.net)
+    return Predictor([net], run.fabric.device, tta=run.config.eval_tta), checkpoint.temperature
 
 
 def finish(run: Run, facts: Mapping[str, str]) -> Table | None:
@@ -62,6 +75,8 @@ def finish(run: Run, facts: Mapping[str, str]) -> Table | None:
     }
     write_whole(run.folder / "results.json", json.dumps(results, indent=1).encode())
     spent = {f"seconds of {stage}": str(value) for stage, value in seconds.items()}
+    if run.inputs.val and run.config.select.looks:
+        spent["states kept"] = f"the best of {run.config.select.looks} looks at val images (slightly optimistic)"
     pictures = _pictures(run)
     if pictures:
         write_picture(run.folder / "pictures.png", contact_sheet(pictures[:4], run.inputs.classes))
@@ -73,8 +88,30 @@ def finish(run: Run, facts: Mapping[str, str]) -> Table | None:
         pictures=pictures,
         curves=_curves(run.folder),
         facts={**facts, **spent, "evaluation TTA": run.config.eval_tta, "swsss": __version__},
+        confidence=_labels_confidence(run),
     )
-    return metrics_table(scored) if scored else None
+    if not scored:
+        return None
+    table = metrics_table(scored)
+    if run.config.select.looks:
+        table.caption, table.caption_justify = "val images chose the states kept: slightly optimistic", "left"
+    return table
+
+
+def _labels_confidence(run: Run) -> Confidence | None:
+    """How far the confidence of the labels can be believed, on the images that calibrated it: asked as labels are."""
+    held = held_aside(run)
+    if not held or not has_labeller(run):
+        return None
+    with Bar("evaluating labels", len(held)) as bar:
+        maker, classes = stage1_labeller(run), run.inputs.classes
+        found = evaluate(maker.predictor, held, classes, temperature=maker.temperature, progress=bar.counted)
+    metrics = found["given"]
+    assert metrics.reliability is not None
+    bins = [(one.confidence, one.right) for one in metrics.reliability.bins()]
+    before = None if metrics.uncalibrated is None else metrics.uncalibrated.ece
+    labeller = f"{run.config.labels.labeller}, TTA {run.config.labels.tta}, {len(held)} val images"
+    return Confidence(labeller, metrics.reliability.ece, before, metrics.keep_table(), bins, OPTIMISTIC)
 
 
 def _row(item: Scored) -> Row:
@@ -110,6 +147,22 @@ def class_table(metrics: Iterable[Metrics], classes: ClassTable) -> Table:
     return table
 
 
+def keep_table(metrics: Metrics) -> Table:
+    """What is left, and how right it is, when pixels less sure than p are left out; below it the calibration error."""
+    regime = f"tags={metrics.tags}"
+    table = Table(title=f"confidence of p and above, {regime}, in percent", title_justify="left")
+    for heading in ("p", "pixels kept", "right of these", "mIoU of these"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for keep in metrics.keep_table():
+        table.add_row(f"{keep.above:g}", percent(keep.share), percent(keep.right), percent(keep.miou))
+    if metrics.reliability is not None:
+        before = f"; {percent(metrics.uncalibrated.ece)} before calibration" if metrics.uncalibrated else ""
+        told = percent(metrics.reliability.ece)
+        table.caption = f"calibration error (ECE, {BINS} bins), {regime}: {told}{before}"
+        table.caption_justify = "left"
+    return table
+
+
 def percent(value: float | None) -> str:
     """A share as percent with one decimal; a dash for None."""
     return "-" if value is None else f"{100 * value:.1f}"
@@ -122,12 +175,20 @@ def _curves(folder: Path) -> list[Curve]:
         "stage2": ["loss"],
     }
     logs = {stage: folder / stage / "log.csv" for stage in columns}
-    return [read_curve(stage, path, columns[stage]) for stage, path in logs.items() if path.is_file()]
+    return [
+        read_curve(stage, path, [*columns[stage], *_looks_in(path)]) for stage, path in logs.items() if path.is_file()
+    ]
+
+
+def _looks_in(log: Path) -> list[str]:
+    """The columns of a log in which nets were scored on val images, to choose among their states."""
+    with log.open(encoding="utf-8") as file:
+        return [name for name in file.readline().strip().split(",") if "_miou_" in name]
 
 
 def _pictures(run: Run) -> list[Picture]:
     """A few images under every model: with tags for the stage-1 nets, without for the others."""
-    predictors = {role: _predictor(run, role) for role in TITLES if run.path(role).is_file()}
+    predictors = {role: _predictor(run, role)[0] for role in TITLES if run.path(role).is_file()}
     pictures = []
     for sample in (run.inputs.val or run.inputs.strong)[:SHOWN]:
         image, mask = read_sample(sample)

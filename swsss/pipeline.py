@@ -15,7 +15,7 @@ from swsss.data.dataset import open_dataset
 from swsss.errors import UserError
 from swsss.evaluate import evaluate
 from swsss.inputs import Inputs, prepare, prepare_evaluation
-from swsss.outcome import class_table, finish
+from swsss.outcome import OPTIMISTIC, class_table, finish, keep_table
 from swsss.predict import Predictor
 from swsss.progress import Bar, console
 from swsss.run import Run, begin_run
@@ -122,9 +122,10 @@ def _facts(order: Order, run: Run) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of a model, to print and to store."""
+    """Scores of a model, to print and to store; `note` is what must be known to read them, or empty."""
 
-    table: Table
+    tables: list[Table]
+    note: str
     values: dict[str, Any]
 
 
@@ -153,12 +154,17 @@ def evaluate_model(model: Path, data: Path, split: str, tags: str, tta: Tta, dev
         raise UserError("There is no CUDA device here; use --device cpu.")
     net = checkpoint.net.to(place).to(memory_format=torch.channels_last)
     with Bar("evaluating", len(inputs.val)) as bar:
-        found = evaluate(Predictor([net], place, tta=tta), inputs.val, inputs.classes, progress=bar.counted)
+        predictor = Predictor([net], place, tta=tta)
+        temperature = checkpoint.temperature
+        found = evaluate(predictor, inputs.val, inputs.classes, temperature=temperature, progress=bar.counted)
     chosen = [metrics for regime, metrics in found.items() if tags in {regime, "both"}]
     values = {
         "model": model.name,
         "split": split,
         "tta": tta,
+        "calibrated": bool(checkpoint.temperature),
         "scores": [one.to_json(inputs.classes) for one in chosen],
     }
-    return Evaluation(class_table(chosen, inputs.classes), values)
+    tuned = checkpoint.temperature or "selected" in checkpoint.facts
+    tables = [class_table(chosen, inputs.classes), *map(keep_table, chosen)]
+    return Evaluation(tables, OPTIMISTIC if tuned else "", values)

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import torch
 
-from swsss.checkpoint import Checkpoint, Task, load_checkpoint, save_checkpoint
+from swsss.checkpoint import Task, load_checkpoint
+from swsss.confidence import mean_temperature
 from swsss.config import Config, SupervisedConfig
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
 from swsss.data.transforms import Augment, Strong
 from swsss.errors import UserError
+from swsss.held_aside import save_nets, selection_for
 from swsss.nets import DeepLabV3Plus, build_net
 from swsss.predict import Predictor
 from swsss.progress import Bar
@@ -111,6 +113,11 @@ def run_labels(run: Run) -> None:
     Processes(run.fabric).agree(error)
 
 
+def has_labeller(run: Run) -> bool:
+    """Whether stage 1 is done as far as the labeller needs it."""
+    return all(path.is_file() for path in _labeller_paths(run.folder, run.config))
+
+
 def stage1_labeller(run: Run) -> Labeller:
     """The labeller `labels.labeller` names.
 
@@ -118,16 +125,23 @@ def stage1_labeller(run: Run) -> Labeller:
         UserError: Stage 1 has not been trained in this run.
     """
     paths = _stage1_files(run.folder, run.config)
-    nets = [run.placed(load_checkpoint(path).net) for path in paths]
+    checkpoints = [load_checkpoint(path) for path in paths]
     settings = run.config.labels
+    nets = [run.placed(checkpoint.net) for checkpoint in checkpoints]
     predictor = Predictor(nets, run.fabric.device, run.precision, settings.tta)
-    return Labeller(predictor, settings.ignore_below, source_of(paths, settings))
+    temperature = mean_temperature([checkpoint.temperature for checkpoint in checkpoints])
+    return Labeller(predictor, settings.ignore_below, source_of(paths, settings), temperature)
+
+
+def _labeller_paths(folder: Path, config: Config) -> list[Path]:
+    """The checkpoints the labeller needs."""
+    name = config.labels.labeller
+    return [checkpoint_path(folder, role) for role in (("hybridnet", "pseudonet") if name == "average" else (name,))]
 
 
 def _stage1_files(folder: Path, config: Config) -> list[Path]:
-    """The checkpoints the labeller needs."""
-    name = config.labels.labeller
-    paths = [checkpoint_path(folder, role) for role in (("hybridnet", "pseudonet") if name == "average" else (name,))]
+    """The same, each of them there."""
+    paths = _labeller_paths(folder, config)
     for path in paths:
         if not path.is_file():
             raise UserError(
@@ -173,15 +187,18 @@ def _train(run: Run, stage: str, task: TrainingTask, streams: Sequence[Stream], 
     folder = run.folder / stage
     previews = Previews(task.nets, run.inputs, folder, run.fabric.device, run.precision, masked=kind == "conditioned")
     seed = seed_of(run.config.seed, STAGES.index(stage))
-    loop = Loop(stage, folder, config, run.config.run, seed, len(run.inputs.classes), previews.write)
+    selection = selection_for(run, config.steps, kind)
+    loop = Loop(stage, folder, config, run.config.run, seed, len(run.inputs.classes), previews.write, selection)
     seconds = train(run.fabric, task, streams, loop)
+    error = None
     if run.fabric.is_global_zero:
-        for role, net in task.nets.items():
-            facts = {"steps": config.steps, "seed": run.config.seed}
-            save_checkpoint(run.path(role), Checkpoint(net, run.inputs.classes, kind, role, facts))
-        note_seconds(run, stage, seconds)
-        (folder / "state.pt").unlink(missing_ok=True)
-    run.fabric.barrier()
+        try:
+            save_nets(run, stage, task, kind, config.steps, selection)
+            note_seconds(run, stage, seconds)
+            (folder / "state.pt").unlink(missing_ok=True)
+        except UserError as found:
+            error = found
+    Processes(run.fabric).agree(error)
 
 
 def _net(run: Run, number: int, start: str = "") -> DeepLabV3Plus:

@@ -23,7 +23,7 @@ def test_eval__every_figure_has_its_regime(finished, data, tmp_path, tags):
     regimes = ["given", "none"] if tags == "both" else [tags]
     heading = next(line for line in result.output.splitlines() if "class" in line)
     assert re.findall(r"tags=(\w+)", heading) == regimes
-    lines = [line for line in result.output.splitlines() if "mIoU" in line]
+    lines = [line for line in result.output.splitlines() if re.search(r"mIoU.*\d", line)]
     values = json.loads(file.read_text())
     assert [score["tags"] for score in values["scores"]] == regimes
     # As many figures a line as there are regimes in the heading, and the same as in the file.
@@ -32,6 +32,54 @@ def test_eval__every_figure_has_its_regime(finished, data, tmp_path, tags):
     ]
     assert (values["model"], values["split"], values["tta"]) == ("final.safetensors", "val", "none")
     assert all(score["images"] == 4 and len(score["iou"]) == 7 for score in values["scores"])
+
+
+def test_eval__confidence(finished, data, tmp_path):
+    """What is printed is what is stored, and both are of the calibrated confidence."""
+    path, file = tmp_path / "model.safetensors", tmp_path / "scores.json"
+    temperatures = [3.0, 1.5, 4.0, 1.0, 2.0, 0.5, 1.0]
+    _header(lambda header: {**header, "temperature": temperatures})(path, finished / "final.safetensors")
+    result = invoke("swsss-eval", path, "--data", data, "--device", "cpu", "--json", file)
+    assert result.exit_code == 0, result.output
+    assert "they also chose the state that was kept" in result.output
+    values = json.loads(file.read_text())
+    assert values["calibrated"]
+    printed = re.split(r"confidence of p and above, ", result.output)[1:]
+    for score, part in zip(values["scores"], printed, strict=True):
+        assert part.startswith(f"tags={score['tags']}, in percent")
+        told = score["confidence"]
+        rows = [re.findall(r"[\d.]+", line) for line in part.splitlines() if re.match(r"\W*0(\.\d+)? ", line)]
+        keep = told["keep"]
+        assert [row["above"] for row in keep] == [0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
+        assert [[float(figure) for figure in row] for row in rows] == [
+            [row["above"], *(round(100 * row[key], 1) for key in ("share", "right", "miou") if row[key] is not None)]
+            for row in keep
+        ]
+        assert (keep[0]["share"], keep[0]["right"]) == (1, pytest.approx(score["pixel_accuracy"]))
+        assert keep[0]["miou"] == score["miou"]
+        assert [row["share"] for row in keep] == sorted((row["share"] for row in keep), reverse=True)
+        told_in_words = " ".join(part.split())
+        errors = re.search(r"ECE, 15 bins\), tags=\w+: ([\d.]+); ([\d.]+) before calibration", told_in_words)
+        assert [float(error) for error in errors.groups()] == (
+            [round(100 * told[key], 1) for key in ("ece", "ece_uncalibrated")]
+        )
+        assert told["ece"] != told["ece_uncalibrated"]
+
+
+def test_eval__model_without_temperature(finished, data, tmp_path):
+    """As models of earlier versions are: it loads, and its confidence is that of the raw scores."""
+    path, file = tmp_path / "model.safetensors", tmp_path / "scores.json"
+    old = {"temperature", "facts"}
+    _header(lambda header: {key: value for key, value in header.items() if key not in old} | {"facts": {}})(
+        path, finished / "final.safetensors"
+    )
+    result = invoke("swsss-eval", path, "--data", data, "--device", "cpu", "--json", file)
+    assert result.exit_code == 0, result.output
+    assert "they also chose" not in result.output
+    assert "before calibration" not in result.output
+    values = json.loads(file.read_text())
+    assert not values["calibrated"]
+    assert [score["confidence"]["ece_uncalibrated"] for score in values["scores"]] == [None, None]
 
 
 def test_eval__as_the_run_scored_it(finished, data, tmp_path):

@@ -44,6 +44,7 @@ PAPER = {
     "stage2.power": 0.9,
     "stage2.augment.operations": 2,
     "eval_tta": "paper",
+    "select.looks": 0,
 }
 
 

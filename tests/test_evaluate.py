@@ -104,6 +104,64 @@ def test_evaluate__with_and_without_tags(tmp_path):
     assert {metrics.images for metrics in found.values()} == {3}
 
 
+@pytest.mark.parametrize("temperature", [(), (0.5, 3.0, 1.0, 2.0)])
+def test_evaluate__confidence_pixel_by_pixel(tmp_path, temperature):
+    """Histogram, calibrated or not, and what thresholds leave, against loops over the pixels in float64."""
+    rng = np.random.default_rng(7)
+    scores = rng.normal(0, 2, (4, 9, 12)).astype(np.float32)
+    truth = rng.choice([0, 1, 2, 255], (9, 12)).astype(np.uint8)
+    write_mask(tmp_path / "a.png", truth)
+
+    class Fixed:
+        device = CPU
+
+        def scores(self, image, tags):
+            return torch.from_numpy(scores), torch.arange(4)
+
+    image = painted(tmp_path, "a", truth % 4, truth % 4)
+    found = evaluate(
+        Fixed(), [Sample("a", image, tmp_path / "a.png", frozenset({1}))], CLASSES, temperature=temperature
+    )
+    for regime, ids in (("none", [0, 1, 2, 3]), ("given", [0, 1])):
+        for counted_at, reliability in ((temperature, found[regime].reliability), ((), found[regime].uncalibrated)):
+            if not temperature and reliability is None:
+                continue
+            expected = np.zeros((256, 2), int)
+            kept = np.zeros((7, 4, 4), int)
+            for row, column in zip(*np.nonzero(truth != 255), strict=True):
+                pixel = scores[ids, row, column].astype(np.float64)
+                winner = ids[pixel.argmax()]
+                powers = np.exp(pixel / (counted_at[winner] if counted_at else 1))
+                written = round(255 * powers.max() / powers.sum())
+                expected[written, int(winner == truth[row, column])] += 1
+                for index, threshold in enumerate((0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)):
+                    kept[index, truth[row, column], winner] += written >= 255 * threshold
+            np.testing.assert_array_equal(reliability.counts, expected)
+            if counted_at == temperature:
+                np.testing.assert_array_equal(found[regime].kept, kept)
+        assert (found[regime].uncalibrated is None) == (not temperature)
+        table = found[regime].keep_table()
+        assert [keep.share for keep in table] == pytest.approx(found[regime].kept.sum((1, 2)) / (truth != 255).sum())
+        assert table[0].miou == found[regime].miou
+        assert [keep.right for keep in table if keep.right is not None] == pytest.approx(
+            [np.trace(one) / one.sum() for one in found[regime].kept if one.any()]
+        )
+
+
+def test_evaluate__a_diverged_net_is_not_sure(tmp_path):
+    write_mask(tmp_path / "a.png", np.zeros((3, 4), np.uint8))
+
+    class Diverged:
+        device = CPU
+
+        def scores(self, image, tags):
+            return torch.full((4, 3, 4), torch.nan), torch.arange(4)
+
+    image = painted(tmp_path, "a", np.zeros((3, 4), int), np.zeros((3, 4), int))
+    found = evaluate(Diverged(), [Sample("a", image, tmp_path / "a.png", frozenset())], CLASSES, temperature=(2.0,) * 4)
+    assert {one.reliability.counts[0].sum() for one in found.values()} == {12}
+
+
 @pytest.fixture(scope="module")
 def net(tiny_config):
     """A net from random weights, whose batch norms have seen something."""

@@ -9,7 +9,8 @@ import pytest
 
 from swsss.data.classes import ClassTable, palette
 from swsss.errors import UserError
-from swsss.report import Curve, Picture, Row, contact_sheet, overlay, read_curve, write_report
+from swsss.reliability import Keep
+from swsss.report import Confidence, Curve, Picture, Row, contact_sheet, overlay, read_curve, write_report
 from swsss.report.charts import charts
 
 CLASSES = ClassTable(("background", "<b>", "cat & dog"))
@@ -106,6 +107,29 @@ def test_report__names_from_outside_are_escaped(page):
 def test_report__nothing_to_show_is_a_page_too(tmp_path):
     write_report(tmp_path / "r.html", title="Empty", classes=CLASSES, rows=[], pictures=[], curves=[], facts={})
     assert not [tag for tag, _ in Page((tmp_path / "r.html").read_text()).starts if tag in {"section", "table", "svg"}]
+
+
+@pytest.mark.parametrize("before", [0.125, None])
+def test_report__confidence_of_the_labels(tmp_path, before):
+    keep = [Keep(0.0, 1.0, 0.9, 0.5), Keep(0.95, 0.0, None, None)]
+    confidence = Confidence("<i>average</i>", 0.0312, before, keep, [(0.3, 0.2), (0.9, 0.95)], "Slightly optimistic.")
+    path = tmp_path / "r.html"
+    empty = {"rows": [], "pictures": [], "curves": [], "facts": {}}
+    write_report(path, title="Sure", classes=CLASSES, **empty, confidence=confidence)
+    page = Page(path.read_text())
+    assert [re.sub(r"\s+", " ", cell) for cell in page.cells] == (
+        ["100.0 tags=given", "90.0 tags=given", "50.0 tags=given", "0.0 tags=given", *["– no pixels, tags=given"] * 2]
+    )
+    text = path.read_text()
+    assert "3.1 <span" in text
+    assert ("before calibration 12.5" in text) == (before is not None)
+    assert "&lt;i&gt;average" in text
+    assert "Slightly optimistic." in text
+    # Measured and exact, in percent: at the ends of the diagonal the corners of the plot.
+    exact = next(
+        attributes["d"] for tag, attributes in page.starts if tag == "path" and "L448.0 12.0" in attributes["d"]
+    )
+    assert exact.startswith("M52.0 208.0")
 
 
 def test_report__row_of_another_class_table_is_refused(tmp_path):

@@ -10,11 +10,12 @@ import numpy as np
 
 from swsss.data.classes import IGNORE, ClassTable, palette
 from swsss.data.files import write_whole
+from swsss.reliability import Keep
 from swsss.report import charts as charts_module
 from swsss.report.charts import Curve, charts, read_curve
 from swsss.report.pictures import Picture, classes_shown, columns_of, contact_sheet, data_uri, overlay
 
-__all__ = ["Curve", "Picture", "Row", "contact_sheet", "overlay", "read_curve", "write_report"]
+__all__ = ["Confidence", "Curve", "Picture", "Row", "contact_sheet", "overlay", "read_curve", "write_report"]
 
 _PICTURE_SIDE = 320
 
@@ -38,6 +39,27 @@ class Row:
     per_class: tuple[float | None, ...]
 
 
+@dataclass(frozen=True)
+class Confidence:
+    """How far the confidence of the labels, which are made with tags, can be believed.
+
+    Args:
+        labeller: What makes the labels, and how.
+        ece: Expected calibration error, 0 to 1.
+        ece_uncalibrated: The same before calibration; None where there was none.
+        keep: What thresholds would leave.
+        bins: Mean confidence and share of right pixels, 0 to 1, of bins of confidence.
+        note: What must be known to read the figures.
+    """
+
+    labeller: str
+    ece: float
+    ece_uncalibrated: float | None
+    keep: Sequence[Keep]
+    bins: Sequence[tuple[float, float]]
+    note: str
+
+
 class _View(NamedTuple):
     """A picture in the gallery: its column, what it shows in words, and its pixels as a data URI."""
 
@@ -55,6 +77,7 @@ def write_report(
     pictures: Sequence[Picture],
     curves: Sequence[Curve],
     facts: Mapping[str, str],
+    confidence: Confidence | None = None,
 ) -> None:
     """Write the page, whole or not at all; it needs no other file and no network.
 
@@ -66,6 +89,7 @@ def write_report(
         pictures: Shown side by side with what was predicted about them.
         curves: One run each; every column becomes a chart.
         facts: What was done with what, in short: data, recipe, time, version.
+        confidence: Of the labels.
 
     Raises:
         ValueError: A row has not one IoU for each class.
@@ -91,6 +115,8 @@ def write_report(
             columns=columns_of(pictures),
             gallery=[(picture.stem, _views(picture, classes)) for picture in pictures],
             charts=charts(curves),
+            confidence=confidence,
+            diagram=charts(_reliability(confidence)) if confidence else [],
             area=charts_module,
         )
     )
@@ -114,6 +140,13 @@ def _best(rows: Sequence[Row]) -> list[bool]:
         rivals = [other.miou for other in rows if other.tags == row.tags]
         leads.append(len(rivals) > 1 and row.miou == max(rivals))
     return leads
+
+
+def _reliability(confidence: Confidence) -> list[Curve]:
+    """The reliability diagram: in percent, right pixels over confidence, and where they would lie if it were exact."""
+    found = [(100 * sure, 100 * right) for sure, right in confidence.bins]
+    column = "pixels that are right, by confidence, in percent, tags=given"
+    return [Curve("measured", {column: found}), Curve("exact", {column: [(0, 0), (100, 100)]})]
 
 
 def _hex(class_id: int) -> str:

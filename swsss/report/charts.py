@@ -16,7 +16,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 448, 12, 208
 
 _MAX_POINTS = 300
 
-Points = Sequence[tuple[int, float]]
+Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Curve:
 
     Args:
         name: The run.
-        values: Step and value, in the order of the steps, by column.
+        values: Step (or whatever runs along the x axis) and value, in its order, by column.
     """
 
     name: str
@@ -66,7 +66,7 @@ def read_curve(name: str, csv_path: Path, columns: Sequence[str]) -> Curve:
                 raise UserError(
                     f"{csv_path} has no column '{missing[0]}' (columns there: {', '.join(reader.fieldnames or ())})."
                 )
-            values: dict[str, list[tuple[int, float]]] = {column: [] for column in columns}
+            values: dict[str, list[tuple[float, float]]] = {column: [] for column in columns}
             for row in reader:
                 for column in columns:
                     if row[column]:
@@ -115,7 +115,7 @@ def _chart(column: str, curves: Sequence[Curve]) -> Chart:
     return Chart(column, lines, x_ticks, [(y(tick), f"{tick:g}") for tick in y_ticks])
 
 
-def _finite(points: Points) -> list[tuple[int, float]]:
+def _finite(points: Points) -> list[tuple[float, float]]:
     return [(step, value) for step, value in points if math.isfinite(value)]
 
 

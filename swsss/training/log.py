@@ -21,8 +21,10 @@ class TrainingLog:
         self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        """One row: `values` after `step` steps."""
-        self.rows.append({"step": str(step), **{key: f"{value:.6g}" for key, value in values.items()}})
+        """`values` after `step` steps, in one row with those that are there already."""
+        if not self.rows or self.rows[-1]["step"] != str(step):
+            self.rows.append({"step": str(step)})
+        self.rows[-1] |= {key: f"{value:.6g}" for key, value in values.items()}
         for key, value in values.items():
             self.board.add_scalar(key, value, step)
 
@@ -34,7 +36,8 @@ class TrainingLog:
         """Bring everything to disk; the CSV is whole at any moment."""
         if self.rows:
             text = io.StringIO()
-            writer = csv.DictWriter(text, self.rows[-1].keys(), restval="", extrasaction="ignore", lineterminator="\n")
+            columns = dict.fromkeys(key for row in self.rows for key in row)
+            writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.rows)
             write_whole(self.path, text.getvalue().encode())

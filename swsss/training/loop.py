@@ -18,6 +18,7 @@ from swsss.signals import stop_signals
 from swsss.training.distributed import Processes, synchronise_batch_norm
 from swsss.training.loader import Batch, Stream, default_workers, seed_of, training_batches
 from swsss.training.log import TrainingLog
+from swsss.training.selection import Selection
 from swsss.training.state import load_state, save_state
 from swsss.training.tasks import Task
 from swsss.training.watch import RecentTerms
@@ -35,6 +36,7 @@ class Loop:
         seed: Of the batches and the dropout.
         num_classes: Background included.
         preview: Called now and then with a step and the log, on the first process.
+        selection: Keeps the best states by held-aside masks; None where there are none.
     """
 
     title: str
@@ -44,6 +46,7 @@ class Loop:
     seed: int
     num_classes: int
     preview: Callable[[int, TrainingLog], None] = field(default=lambda step, log: None)
+    selection: Selection | None = None
 
 
 def train(fabric: Fabric, task: Task, streams: Sequence[Stream], loop: Loop) -> float:
@@ -69,7 +72,7 @@ class _Training:
         self.bare = _optimizer(task.module, loop.config)
         self.module, self.optimizer = fabric.setup(task.module, self.bare)
         self.state = loop.folder / "state.pt"
-        self.start, seconds = load_state(self.state, task, self.bare, fabric)
+        self.start, seconds = load_state(self.state, task, self.bare, fabric, loop.selection)
         self.began = time.monotonic() - seconds
         self.log = TrainingLog(loop.folder, self.start) if fabric.is_global_zero else None
         self.processes = Processes(fabric)
@@ -118,23 +121,31 @@ class _Training:
         return lr
 
     def _look(self, done: int, lr: float, bar: Bar, stop: bool) -> None:
-        """Log, preview and save, when it is time or the user wants to stop."""
+        """Log, score, preview and save, when it is time or the user wants to stop."""
         due = _due(self.loop, done)
         if due or stop:
             values = self.recent.means()
-            if self.log is not None:
-                self.log.add(done, {"lr": lr, **values})
             bar.update(done, _note(values))
+            self._log(done, {"lr": lr, **values})
+        if self.loop.selection and done in self.loop.selection.steps:
+            rank = self.fabric.global_rank
+            self._log(done, self.loop.selection.look(done, self.task.nets, self.processes, rank))
+            self.module.train()
         if "preview" in due and self.log is not None:
             self.loop.preview(done, self.log)
             self.module.train()
         if "checkpoint" in due or stop:
             self._save(done)
 
+    def _log(self, done: int, values: dict[str, float]) -> None:
+        if self.log is not None:
+            self.log.add(done, values)
+
     def _save(self, done: int) -> None:
         if self.log is not None:
             self.log.flush()
-            save_state(self.state, done, time.monotonic() - self.began, self.task, self.bare, self.fabric)
+            seconds, selection = time.monotonic() - self.began, self.loop.selection
+            save_state(self.state, done, seconds, self.task, self.bare, self.fabric, selection)
         self.fabric.barrier()
 
 
