@@ -9,7 +9,7 @@ import torch
 
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.export.graph import LabelGraph, decide
+from swsss.export.graph import LabelGraph
 from swsss.export.metadata import Precision
 from swsss.export.samples import Case
 
@@ -104,7 +104,7 @@ def _compare(found: tuple[Pixels, Pixels], graph: LabelGraph, case: Case, *, con
     allowed = torch.from_numpy(case.candidates) if conditioned else None
     with torch.inference_mode():
         scores, ids = graph.scores(torch.from_numpy(case.image), allowed)
-        classes, certain = decide(scores, ids)
+        classes, certain = graph.decide(scores, ids)
     if scores.isnan().any():
         raise UserError("The net gives NaN instead of logits; its training diverged. Export an earlier checkpoint.")
     same = ids[:, :, None, None] == mask[:, None]

@@ -32,6 +32,7 @@ class Checkpoint:
         classes: The class of every output channel.
         task: "conditioned" or "plain".
         role: hybridnet, pseudonet, final or baseline; "" when not known.
+        temperature: Of each class, above 0, for `swsss.confidence`; empty when the net is not calibrated.
         facts: Anything else worth keeping, JSON values.
     """
 
@@ -39,6 +40,7 @@ class Checkpoint:
     classes: ClassTable
     task: Task
     role: str = ""
+    temperature: tuple[float, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -49,6 +51,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "swsss": __version__,
         "task": checkpoint.task,
         "role": checkpoint.role,
+        "temperature": checkpoint.temperature,
         "classes": checkpoint.classes.names,
         "mean": MEAN,
         "std": STD,
@@ -82,7 +85,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
         net.load_state_dict(state)
     except RuntimeError:
         raise UserError(f"{path} is damaged: its weights do not fit the net it describes.") from None
-    return Checkpoint(net.eval(), ClassTable(tuple(header["classes"])), header["task"], header["role"], header["facts"])
+    return Checkpoint(
+        net.eval(),
+        ClassTable(tuple(header["classes"])),
+        header["task"],
+        header["role"],
+        tuple(header.get("temperature", ())),
+        header["facts"],
+    )
 
 
 def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from swsss.nets import NetConfig
 Tta = Literal["none", "flip", "paper"]
 DEFAULT_RECIPE = "small"
 
+MAX_TAG_PENALTY = 1000.0
+"""More than any net's scores can make up for; within float16, and without infinities in the graph."""
+
 Labeller = Literal["hybridnet", "pseudonet", "average"]
 PixelLoss = Literal["ce", "cce"]
 ZeroIoU = Literal["skip", "count"]
@@ -78,6 +81,12 @@ class LabelsConfig(_Settings):
     labeller: Labeller = "hybridnet"
     tta: Tta = "paper"
     ignore_below: float = Field(0.0, ge=0, le=1, description="pixels less sure than this become 255 in stage 2")
+    tag_penalty: float = Field(
+        0.0,
+        ge=0,
+        le=MAX_TAG_PENALTY,
+        description="logits taken off classes that the tags exclude, so that a sure net may still give them; 0 = never",
+    )
 
 
 class RunConfig(_Settings):

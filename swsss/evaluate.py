@@ -25,12 +25,12 @@ class Metrics:
     """Scores of one model under one tags regime.
 
     Args:
-        tags: The regime.
+        tags: The regime, in full: "given (penalty 4)" where tags only weigh.
         confusion: int64 [C, C] pixel counts, rows = truth, columns = prediction.
         images: Number of images.
     """
 
-    tags: Regime
+    tags: str
     confusion: npt.NDArray[np.int64]
     images: int
 
@@ -80,7 +80,7 @@ def evaluate(
     """Score a predictor on pixel-labelled samples, with and without tags, from one prediction each.
 
     Args:
-        predictor: Its nets know exactly `classes`.
+        predictor: Its nets know exactly `classes`; its `tag_penalty` counts where tags are given.
         samples: Each with a mask and with tags.
         classes: Classes of the nets and masks.
         progress: Called with images done and in all.
@@ -91,10 +91,15 @@ def evaluate(
         for done, (sample, (image, mask)) in enumerate(zip(samples, pairs, strict=True), 1):
             scores, _ = predictor.scores(image, None)
             truth = torch.from_numpy(mask).to(device)
-            excluded = torch.ones(len(classes), dtype=torch.bool, device=device)
-            excluded[[0, *(sample.tags or ())]] = False
+            candidates = torch.tensor([sorted({0, *(sample.tags or ())})], device=device)
+            given = scores + predictor.tag_bias(candidates)
             totals["none"] += confusion_matrix(truth, scores.argmax(0), len(classes))
-            given = scores.masked_fill(excluded[:, None, None], -torch.inf).argmax(0)
-            totals["given"] += confusion_matrix(truth, given, len(classes))
+            totals["given"] += confusion_matrix(truth, given.argmax(0), len(classes))
             progress(done, len(samples))
-    return {regime: Metrics(regime, total.cpu().numpy(), len(samples)) for regime, total in totals.items()}
+    told = {"given": given_tags(predictor.tag_penalty), "none": "none"}
+    return {regime: Metrics(told[regime], total.cpu().numpy(), len(samples)) for regime, total in totals.items()}
+
+
+def given_tags(penalty: float) -> str:
+    """The regime "given" in full: what tags exclude is excluded, or costs `penalty` logits."""
+    return f"given (penalty {penalty:g})" if penalty else "given"

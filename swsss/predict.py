@@ -1,5 +1,6 @@
 """Prediction: test-time augmentation, masking by the tags, masks in the stored pixel grid."""
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from swsss.candidates import gather_candidates
+from swsss.candidates import all_classes, gather_candidates, tag_bias
 from swsss.config import Tta
 from swsss.data.images import Pixels
 from swsss.data.transforms import normalise
@@ -87,12 +88,14 @@ class Predictor:
         device: Where they are.
         precision: "32", "bf16" or "16".
         tta: Test-time augmentation.
+        tag_penalty: Logits taken off the classes that tags exclude; 0 where tags are law.
     """
 
     nets: Sequence[DeepLabV3Plus]
     device: torch.device
     precision: str = "32"
     tta: Tta = "none"
+    tag_penalty: float = 0.0
 
     def scores(self, image: Pixels, tags: frozenset[int] | None) -> tuple[Tensor, Tensor]:
         """Score one upright image.
@@ -102,11 +105,19 @@ class Predictor:
             tags: Foreground ids, background being a candidate anyway; None makes every class a candidate.
 
         Returns:
-            float32 [K, H, W] logits of the candidates, and int64 [K] their class ids.
+            float32 [K, H, W] logits of the candidates, and int64 [K] their class ids; with a penalty of all classes.
         """
-        num_classes = self.nets[0].num_classes
-        wanted = range(num_classes) if tags is None else sorted({0, *tags})
-        candidates = torch.tensor([list(wanted)], device=self.device)
+        candidates = torch.tensor([sorted({0, *(tags or ())})], device=self.device)
+        if tags is None or self.tag_penalty:
+            scores, everything = self._scores(image, all_classes(1, self.nets[0].num_classes, self.device))
+            return (scores if tags is None else scores + self.tag_bias(candidates)), everything
+        return self._scores(image, candidates)
+
+    def tag_bias(self, candidates: Tensor) -> Tensor:
+        """What the tags of one image, int64 [1, K], add to the scores of all classes: float32 [C, 1, 1]."""
+        return tag_bias(candidates, self.nets[0].num_classes, self.tag_penalty or math.inf)[0, :, None, None]
+
+    def _scores(self, image: Pixels, candidates: Tensor) -> tuple[Tensor, Tensor]:
         pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None]
         # eval() every time: during training the same nets are asked for previews.
         for net in self.nets:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from swsss.confidence import inverse_confidence
 from swsss.config import LabelsConfig
 from swsss.data.classes import IGNORE
 from swsss.data.dataset import Sample
@@ -27,17 +28,19 @@ class Labeller:
         predictor: The nets; its TTA is used.
         ignore_below: Pixels less sure than this (0..1) become 255.
         source: What identifies nets and settings: labels of another source are made anew.
+        temperature: Of the nets' confidence, see `swsss.confidence`.
     """
 
     predictor: Predictor
     ignore_below: float
     source: str
+    temperature: tuple[float, ...] = ()
 
     def label(self, image: Pixels, tags: frozenset[int]) -> Pixels:
-        """Label one upright image: uint8 RGB [H, W, 3] to uint8 [H, W], a candidate of `tags` or 255."""
+        """Label one upright image: uint8 RGB [H, W, 3] to uint8 [H, W], a class scored for `tags` or 255."""
         scores, candidates = self.predictor.scores(image, tags)
-        confidence, place = scores.softmax(0).max(0)
-        labels = candidates[place]
+        labels = candidates[scores.argmax(0)]
+        confidence = 1 / inverse_confidence(scores, labels, self.temperature)
         labels[confidence < self.ignore_below] = IGNORE
         return labels.to(torch.uint8).cpu().numpy()
 
@@ -89,7 +92,9 @@ def pseudo_labelled(samples: Sequence[Sample], folder: Path) -> list[Sample]:
 
 def source_of(checkpoints: Sequence[Path], settings: LabelsConfig) -> str:
     """SHA-256 over checkpoint files and how they are used."""
-    digest = hashlib.sha256(settings.model_dump_json().encode())
+    # Not there, it is as it was before there was such a setting.
+    without = set() if settings.tag_penalty else {"tag_penalty"}
+    digest = hashlib.sha256(settings.model_dump_json(exclude=without).encode())
     for path in checkpoints:
         digest.update(path.read_bytes())
     return digest.hexdigest()

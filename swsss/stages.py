@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from swsss.checkpoint import Checkpoint, Task, load_checkpoint, save_checkpoint
+from swsss.confidence import mean_temperature
 from swsss.config import Config, SupervisedConfig
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
@@ -94,10 +95,12 @@ def stage1_labeller(run: Run) -> Labeller:
         UserError: Stage 1 has not been trained in this run.
     """
     paths = _stage1_files(run.folder, run.config)
-    nets = [run.placed(load_checkpoint(path).net) for path in paths]
+    checkpoints = [load_checkpoint(path) for path in paths]
     settings = run.config.labels
-    predictor = Predictor(nets, run.fabric.device, run.precision, settings.tta)
-    return Labeller(predictor, settings.ignore_below, source_of(paths, settings))
+    nets = [run.placed(checkpoint.net) for checkpoint in checkpoints]
+    predictor = Predictor(nets, run.fabric.device, run.precision, settings.tta, settings.tag_penalty)
+    temperature = mean_temperature([checkpoint.temperature for checkpoint in checkpoints])
+    return Labeller(predictor, settings.ignore_below, source_of(paths, settings), temperature)
 
 
 def _stage1_files(folder: Path, config: Config) -> list[Path]:
@@ -154,7 +157,7 @@ def _train(run: Run, stage: str, task: TrainingTask, streams: Sequence[Stream], 
     if run.fabric.is_global_zero:
         for role, net in task.nets.items():
             facts = {"steps": config.steps, "seed": run.config.seed}
-            save_checkpoint(run.path(role), Checkpoint(net, run.inputs.classes, kind, role, facts))
+            save_checkpoint(run.path(role), Checkpoint(net, run.inputs.classes, kind, role, facts=facts))
         note_seconds(run, stage, seconds)
         (folder / "state.pt").unlink(missing_ok=True)
     run.fabric.barrier()
