@@ -1,6 +1,7 @@
 """Model files of training: safetensors with everything needed to rebuild the net, and the authors' `.pth` files."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -90,9 +91,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ClassTable(tuple(header["classes"])),
         header["task"],
         header["role"],
-        tuple(header.get("temperature", ())),
+        _temperature(path, header),
         header["facts"],
     )
+
+
+def _temperature(path: Path, header: dict[str, Any]) -> tuple[float, ...]:
+    """Of each class; empty in files from before there was calibration."""
+    values = header.get("temperature", [])
+    if values and (len(values) != len(header["classes"]) or not all(0 < value < math.inf for value in values)):
+        raise UserError(f"{path} is damaged: its temperatures are not one number above 0 for each class.")
+    return tuple(values)
 
 
 def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:

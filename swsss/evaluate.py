@@ -11,7 +11,7 @@ from torch import Tensor
 
 from swsss.data.classes import IGNORE, ClassTable
 from swsss.data.dataset import Sample, read_sample
-from swsss.predict import Predictor
+from swsss.predict import Predictor, weigh
 from swsss.threads import DEPTH, THREADS, ahead
 
 Regime = Literal["given", "none"]
@@ -75,14 +75,16 @@ def evaluate(
     samples: Sequence[Sample],
     classes: ClassTable,
     *,
+    tag_penalty: float = 0.0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[Regime, Metrics]:
     """Score a predictor on pixel-labelled samples, with and without tags, from one prediction each.
 
     Args:
-        predictor: Its nets know exactly `classes`; its `tag_penalty` counts where tags are given.
+        predictor: Its nets know exactly `classes`.
         samples: Each with a mask and with tags.
         classes: Classes of the nets and masks.
+        tag_penalty: Where tags are given: logits taken off the classes that they exclude; 0 excludes those.
         progress: Called with images done and in all.
     """
     device = predictor.device
@@ -91,12 +93,11 @@ def evaluate(
         for done, (sample, (image, mask)) in enumerate(zip(samples, pairs, strict=True), 1):
             scores, _ = predictor.scores(image, None)
             truth = torch.from_numpy(mask).to(device)
-            candidates = torch.tensor([sorted({0, *(sample.tags or ())})], device=device)
-            given = scores + predictor.tag_bias(candidates)
             totals["none"] += confusion_matrix(truth, scores.argmax(0), len(classes))
+            given = weigh(scores, sample.tags or frozenset(), tag_penalty)
             totals["given"] += confusion_matrix(truth, given.argmax(0), len(classes))
             progress(done, len(samples))
-    told = {"given": given_tags(predictor.tag_penalty), "none": "none"}
+    told = {"given": given_tags(tag_penalty), "none": "none"}
     return {regime: Metrics(told[regime], total.cpu().numpy(), len(samples)) for regime, total in totals.items()}
 
 

@@ -157,9 +157,9 @@ def evaluate_model(
     if device == "cuda" and place.type == "cpu":
         raise UserError("There is no CUDA device here; use --device cpu.")
     net = checkpoint.net.to(place).to(memory_format=torch.channels_last)
-    predictor = Predictor([net], place, tta=tta, tag_penalty=tag_penalty)
+    predictor = Predictor([net], place, tta=tta)
     with Bar("evaluating", len(inputs.val)) as bar:
-        found = evaluate(predictor, inputs.val, inputs.classes, progress=bar.counted)
+        found = evaluate(predictor, inputs.val, inputs.classes, tag_penalty=tag_penalty, progress=bar.counted)
     chosen = [metrics for regime, metrics in found.items() if tags in {regime, "both"}]
     values = {
         "model": model.name,

@@ -107,15 +107,10 @@ class Predictor:
         Returns:
             float32 [K, H, W] logits of the candidates, and int64 [K] their class ids; with a penalty of all classes.
         """
-        candidates = torch.tensor([sorted({0, *(tags or ())})], device=self.device)
         if tags is None or self.tag_penalty:
             scores, everything = self._scores(image, all_classes(1, self.nets[0].num_classes, self.device))
-            return (scores if tags is None else scores + self.tag_bias(candidates)), everything
-        return self._scores(image, candidates)
-
-    def tag_bias(self, candidates: Tensor) -> Tensor:
-        """What the tags of one image, int64 [1, K], add to the scores of all classes: float32 [C, 1, 1]."""
-        return tag_bias(candidates, self.nets[0].num_classes, self.tag_penalty or math.inf)[0, :, None, None]
+            return (scores if tags is None else weigh(scores, tags, self.tag_penalty)), everything
+        return self._scores(image, torch.tensor([sorted({0, *tags})], device=self.device))
 
     def _scores(self, image: Pixels, candidates: Tensor) -> tuple[Tensor, Tensor]:
         pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None]
@@ -129,6 +124,18 @@ class Predictor:
         """The most likely candidate of every pixel: uint8 [H, W] class ids; see `scores`."""
         scores, candidates = self.scores(image, tags)
         return candidates[scores.argmax(0)].to(torch.uint8).cpu().numpy()
+
+
+def weigh(scores: Tensor, tags: frozenset[int], penalty: float = 0.0) -> Tensor:
+    """An image's scores of all classes, as its tags change them.
+
+    Args:
+        scores: float32 [C, H, W].
+        tags: Foreground ids; background is a candidate anyway.
+        penalty: Logits taken off the classes that tags exclude; 0 makes their scores -inf.
+    """
+    candidates = torch.tensor([sorted({0, *tags})], device=scores.device)
+    return scores + tag_bias(candidates, len(scores), penalty or math.inf)[0, :, None, None]
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
