@@ -13,6 +13,7 @@ from swsss.errors import UserError
 from swsss.export.exporting import ExportOptions, build_onnx, describe, export_onnx
 from swsss.export.graph import LabelGraph
 from swsss.export.int8 import Calibration
+from swsss.export.proof import Comparison, compare, require_agreement
 from swsss.export.samples import synthetic_images
 
 TEMPERATURE = (0.6, 1.7, 3.0, 0.8, 1.2)
@@ -166,3 +167,14 @@ def test_export__plain_takes_no_penalty(tmp_path):
         source, options = source_of(calm_net(), task=task), ExportOptions(plain=plain, tag_penalty=2.0)
         with pytest.raises(UserError, match="--tag-penalty needs a model that is given tags, but this one is exported"):
             export_onnx(source, tmp_path / "m.onnx", options)
+
+
+def test_require_agreement__sharpened_confidence_may_differ_more():
+    """Logits may differ by 0.01 here, so that the probability may by 0.01 / (4 · temperature)."""
+    found = Comparison((1, 1, 1, 2), 1, 0, 0.0, largest=100.0, confidence=3, foreign=0, slope=0.25 / 0.2)
+    require_agreement([found], "fp32")
+    with pytest.raises(UserError, match="disagree, so no file was written"):
+        require_agreement([dataclasses.replace(found, slope=0.25)], "fp32")
+    graph = LabelGraph([calm_net()], temperature=(2.0, 1.0, 0.2, 1.0, 1.0))
+    (compared,) = compare(assembled(calm_net(), temperature=graph.temperature).SerializeToString(), graph, [CASE])
+    assert compared.slope == 0.25 / 0.2
