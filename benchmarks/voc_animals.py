@@ -176,7 +176,13 @@ def table(out: Path) -> None:
             scores = [row["scores"][place] for row in group]
             classes = [_mean([one["iou"][name] for one in scores]) for name in names]
             seconds = f"{statistics.mean(row['cpu_seconds'] for row in group):.0f}"
-            cells = [encoder, strong.rpartition("_")[2], arm, f"tags={regime}", _spread([one["miou"] for one in scores])]
+            cells = [
+                encoder,
+                strong.rpartition("_")[2],
+                arm,
+                f"tags={regime}",
+                _spread([one["miou"] for one in scores]),
+            ]
             lines.append(" | ".join([*cells, str(len(group)), *classes, seconds]))
     text = "\n".join(f"| {line} |" for line in lines) + "\n"
     write_whole(out / "table.md", text.encode())

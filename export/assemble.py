@@ -9,6 +9,7 @@ import onnx.parser
 from onnx import numpy_helper
 
 from swsss.data.transforms import MEAN, STD
+from swsss.export.decision import Decision
 from swsss.export.envelope import envelope
 from swsss.export.pieces import OPSET, Piece, net_pieces
 from swsss.nets import DeepLabV3Plus
@@ -19,7 +20,7 @@ IR_VERSION = 10
 
 
 def assemble(
-    nets: Sequence[DeepLabV3Plus], views: Views, max_side: int, *, conditioned: bool, half: bool
+    nets: Sequence[DeepLabV3Plus], views: Views, max_side: int, *, half: bool, decision: Decision
 ) -> onnx.ModelProto:
     """Build the ONNX model of `LabelGraph`, without metadata.
 
@@ -27,10 +28,10 @@ def assemble(
         nets: In evaluation mode; not changed.
         views: Test-time augmentation.
         max_side: See `LabelGraph`.
-        conditioned: With an input `candidates`.
         half: Encoders and decoders in float16.
+        decision: How scores become mask and confidence.
     """
-    text = envelope(len(nets), views.scales, flip=views.flip, conditioned=conditioned, half=half)
+    text = envelope(len(nets), views.scales, flip=views.flip, half=half, decision=decision)
     graph = onnx.parser.parse_graph(text)
     weights: dict[str, npt.NDArray[np.generic]] = {
         "mean": np.array(MEAN, np.float32) * 255,
@@ -38,6 +39,7 @@ def assemble(
         "scale": 1 / (np.array(STD, np.float32) * 255),
         "offset": np.zeros(3, np.float32),
         "max_side": np.array([max_side], np.int64),
+        **decision.weights(nets[0].num_classes),
     }
     pieces: dict[str, Piece] = {}
     for index, net in enumerate(nets):
@@ -45,7 +47,7 @@ def assemble(
         weight = net.classifier.weight.detach().numpy()
         bias = net.classifier.bias
         assert bias is not None, "the classifier has a bias"
-        weights[f"head{index}_weight"] = weight[:, :, 0, 0] if conditioned else weight
+        weights[f"head{index}_weight"] = weight[:, :, 0, 0] if decision.gathered else weight
         weights[f"head{index}_bias"] = bias.detach().numpy()
     graph.initializer.extend(numpy_helper.from_array(values, name) for name, values in weights.items())
     _splice(graph, pieces)

@@ -35,6 +35,14 @@ from swsss.cli import user_errors
     default=None,
     help="Score all classes, without tags, or the classes the tags allow [default: what the net was trained for].",
 )
+@click.option(
+    "--tag-penalty",
+    type=click.FloatRange(0, 1000),
+    metavar="P",
+    help="Make tags a strong hint instead of law: the classes they exclude are scored too, P logits lower, so that "
+    "masks MAY HOLD CLASSES THE TAGS EXCLUDE where the net is that sure. Every class is scored, which takes longer "
+    "[default: 0, law; of a run folder, what its labels are made with].",
+)
 @click.option("--evaluate", type=click.Path(path_type=Path), help="Dataset to score PyTorch and the model file on.")
 @click.option("--split", default="val", show_default=True, help="Its split; the images need masks.")
 @click.option(

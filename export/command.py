@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from swsss.config import Tta
-from swsss.export.exporting import ExportOptions, export_onnx
-from swsss.export.graph import LabelGraph
+from swsss.export.exporting import ExportOptions, export_onnx, label_graph
 from swsss.export.int8 import Calibration
 from swsss.export.metadata import Precision
 from swsss.export.scoring import score_against_source, scored_samples
@@ -31,6 +30,7 @@ class Order:
     plain: bool | None = None
     evaluate: Path | None = None
     split: str = "val"
+    tag_penalty: float | None = None
     engine: str | None = None
     sizes: str = ""
 
@@ -42,6 +42,7 @@ class Order:
             max_side=self.max_side,
             plain=self.plain,
             calibration=Calibration(self.calibrate, self.calibrate_count) if self.calibrate else None,
+            tag_penalty=self.tag_penalty,
         )
 
 
@@ -58,9 +59,10 @@ def carry_out(order: Order, *, tell: Callable[[str], None]) -> Iterator[str]:
     samples = scored_samples(order.evaluate, order.split, source.classes) if order.evaluate else []
     info = export_onnx(source, out, options, tell=tell)
     yield f"{out}: {info.task}, {info.precision}, {len(info.classes)} classes, {out.stat().st_size / 1e6:.1f} MB"
+    if info.tag_penalty:
+        yield f"  {info.about_tags}"
     if samples:
-        graph = LabelGraph(source.nets, options.tta or source.tta, options.max_side)
-        for name, metrics in score_against_source(graph, out, info, samples):
+        for name, metrics in score_against_source(label_graph(source, options), out, info, samples):
             yield f"  {name}: mIoU {100 * metrics.miou:.2f} on {metrics.images} images, tags={metrics.tags}"
     if building is not None:
         built = build_engine(out, building, tell=tell)

@@ -5,38 +5,40 @@
 
 from collections.abc import Sequence
 
+from swsss.export.decision import Decision
 
-def envelope(nets: int, scales: Sequence[float], *, flip: bool, conditioned: bool, half: bool) -> str:
+
+def envelope(nets: int, scales: Sequence[float], *, flip: bool, half: bool, decision: Decision) -> str:
     """Write the graph around the nets, for `onnx.parser.parse_graph`.
 
     Nodes of the domain `swsss` stand for a net's encoder and decoder. The initializers it expects: `mean`,
-    `variance`, `scale`, `offset` [3], `max_side` int64 [1], and each classifier's `head{n}_weight` ([C, F] when
-    conditioned, else [C, F, 1, 1]) and `head{n}_bias` [C].
+    `variance`, `scale`, `offset` [3], `max_side` int64 [1], each classifier's `head{n}_weight` ([C, F] where candidates
+    are gathered, else [C, F, 1, 1]) and `head{n}_bias` [C], and those of `decision`.
 
     Args:
         nets: How many are averaged.
         scales: Of test-time augmentation, multiples of 1/4.
         flip: Whether each view is seen mirrored as well.
-        conditioned: Whether there is an input `candidates`.
         half: Whether encoders and decoders compute in float16.
+        decision: How scores become mask and confidence.
     """
-    text = _BEGIN + (_IDS if conditioned else "") + (_CUBIC if set(scales) != {1.0} else "")
+    text = _BEGIN + (_IDS if decision.conditioned else "") + (_CUBIC if set(scales) != {1.0} else "")
     scores = []
     for quarters in (round(scale * 4) for scale in scales):
         text += _rescaled(quarters) if quarters != 4 else ""
         text += _MIRROR.format(out=f"view_{quarters}_m", x=f"view_{quarters}") if flip else ""
         for net in range(nets):
             name = f"s{quarters}_n{net}"
-            text += _logits(name, f"view_{quarters}", net, conditioned=conditioned, half=half)
+            text += _logits(name, f"view_{quarters}", net, gathered=decision.gathered, half=half)
             if flip:
-                text += _logits(f"{name}_m", f"view_{quarters}_m", net, conditioned=conditioned, half=half)
+                text += _logits(f"{name}_m", f"view_{quarters}_m", net, gathered=decision.gathered, half=half)
                 text += _MIRROR.format(out=f"{name}_back", x=f"{name}_m_logits")
                 text += f"    {name}_both = Add ({name}_logits, {name}_back)\n"
             text += _UPSAMPLE.format(v=name, x=f"{name}_both" if flip else f"{name}_logits")
             scores.append(f"{name}_scores")
-    text += _AVERAGE.format(scores=", ".join(scores), count=float(len(scores) * (2 if flip else 1)))
-    text += _CONDITIONED_END if conditioned else _PLAIN_END
-    inputs = "uint8[batch, height, width, 3] image" + (", int64[batch, slots] candidates" if conditioned else "")
+    text += decision.text(scores, count=len(scores) * (2 if flip else 1))
+    candidates = ", int64[batch, slots] candidates" if decision.conditioned else ""
+    inputs = f"uint8[batch, height, width, 3] image{candidates}"
     return f"swsss ({inputs}) => (uint8[batch, height, width] mask, uint8[batch, height, width] confidence) {{{text}}}"
 
 
@@ -46,9 +48,9 @@ def _rescaled(quarters: int) -> str:
     return (_VIEW + rows + columns + _APPLY).format(q=quarters)
 
 
-def _logits(name: str, view: str, net: int, *, conditioned: bool, half: bool) -> str:
+def _logits(name: str, view: str, net: int, *, gathered: bool, half: bool) -> str:
     dtype = 10 if half else 1  # TensorProto.FLOAT16, FLOAT
-    head = _CONDITIONED_HEAD if conditioned else _PLAIN_HEAD
+    head = _GATHERED_HEAD if gathered else _PLAIN_HEAD
     return (_NET + head + _CLIP).format(v=name, view=view, net=net, dtype=dtype)
 
 
@@ -184,7 +186,7 @@ _NET = """
 """
 
 # Of the 1×1 classifier only the candidates' rows are computed.
-_CONDITIONED_HEAD = """
+_GATHERED_HEAD = """
     {v}_rows = Gather <axis = 0> (head{net}_weight, ids)
     {v}_bias = Gather <axis = 0> (head{net}_bias, ids)
     {v}_bias_column = Unsqueeze ({v}_bias, two)
@@ -214,49 +216,3 @@ _UPSAMPLE = """
     {v}_full = Concat <axis = 0> ({v}_stack, size)
     {v}_scores = Resize <mode = "linear", coordinate_transformation_mode = "align_corners"> ({x}, , , {v}_full)
 """
-
-# The probability of the best candidate is 1 / sum(exp(score - best)).
-_AVERAGE = """
-    total = Sum ({scores})
-    count = Constant <value_float = {count}> ()
-    average = Div (total, count)
-    place = ArgMax <axis = 1, keepdims = 0> (average)
-    best = ReduceMax <keepdims = 1> (average, one)
-    below = Sub (average, best)
-    odds = Exp (below)
-    most = Constant <value_float = 255.0> ()
-"""
-
-_CONFIDENCE = """
-    certainty = Div (most, shares)
-    rounded = Round (certainty)
-    confidence = Cast <to = 2> (rounded)
-"""
-
-# Through float, because TensorRT makes uint8 of nothing else.
-_CONDITIONED_END = (
-    """
-    allowed_odds = Mul (odds, valid)
-    odds_sum = ReduceSum <keepdims = 0> (allowed_odds, one)
-    certain = Constant <value_float = 1.0> ()
-    shares = Max (odds_sum, certain)
-    batch_size = Shape <start = 0, end = 1> (place)
-    place_row_shape = Concat <axis = 0> (batch_size, minus_one)
-    place_row = Reshape (place, place_row_shape)
-    id_numbers = Cast <to = 1> (ids)
-    class_row = GatherElements <axis = 1> (id_numbers, place_row)
-    place_shape = Shape (place)
-    class_number = Reshape (class_row, place_shape)
-    mask = Cast <to = 2> (class_number)
-"""
-    + _CONFIDENCE
-)
-
-_PLAIN_END = (
-    """
-    shares = ReduceSum <keepdims = 0> (odds, one)
-    class_number = Cast <to = 1> (place)
-    mask = Cast <to = 2> (class_number)
-"""
-    + _CONFIDENCE
-)

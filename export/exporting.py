@@ -16,6 +16,7 @@ from swsss.data.files import write_whole
 from swsss.data.transforms import MEAN, STD
 from swsss.errors import UserError
 from swsss.export.assemble import assemble
+from swsss.export.decision import Decision
 from swsss.export.golden import make_golden
 from swsss.export.graph import MAX_SIDE, LabelGraph
 from swsss.export.int8 import Calibration, quantise
@@ -40,6 +41,7 @@ class ExportOptions:
         max_side: Larger images are reduced to it for the nets.
         plain: Without `candidates`: every class is scored; None takes what the nets were trained for.
         calibration: Images to calibrate int8 on.
+        tag_penalty: Logits taken off the classes that tags exclude, 0 leaves them out; None takes that of the source.
     """
 
     precision: Precision = "fp32"
@@ -47,6 +49,7 @@ class ExportOptions:
     max_side: int = MAX_SIDE
     plain: bool | None = None
     calibration: Calibration | None = None
+    tag_penalty: float | None = None
 
 
 def export_onnx(
@@ -84,9 +87,10 @@ def build_onnx(
 ) -> tuple[bytes, ModelInfo]:
     """Build and prove a model file in memory; see `export_onnx`."""
     info = describe(source, options)
-    tta, conditioned, half = options.tta or source.tta, info.task == "conditioned", info.precision == "fp16"
-    model = assemble(source.nets, VIEWS[tta], options.max_side, conditioned=conditioned, half=half)
-    graph = LabelGraph(source.nets, tta, options.max_side)
+    decision = Decision(info.task == "conditioned", info.temperature, info.tag_penalty or 0.0)
+    views = VIEWS[options.tta or source.tta]
+    model = assemble(source.nets, views, options.max_side, half=info.precision == "fp16", decision=decision)
+    graph = label_graph(source, options)
     if options.precision == "int8":
         assert options.calibration is not None, "checked by _check"
         _prove(pack(model, info), graph, options, "fp32", tell)
@@ -98,13 +102,24 @@ def build_onnx(
     return pack(model, info), info
 
 
+def label_graph(source: Source, options: ExportOptions) -> LabelGraph:
+    """What a model file of these options computes, in PyTorch."""
+    return LabelGraph(
+        source.nets,
+        options.tta or source.tta,
+        options.max_side,
+        temperature=source.temperature,
+        tag_penalty=_tag_penalty(source, options),
+    )
+
+
 def describe(source: Source, options: ExportOptions) -> ModelInfo:
     """What a model file of these options says of itself, but for the golden pair."""
     colours = palette()[: len(source.classes)].tolist()
     tta = options.tta or source.tta
-    asked: dict[bool, Task] = {True: "plain", False: "conditioned"}
+    task = _task(source, options)
     return ModelInfo(
-        task=source.task if options.plain is None else asked[options.plain],
+        task=task,
         classes=source.classes.names,
         palette=tuple((red, green, blue) for red, green, blue in colours),
         mean=MEAN,
@@ -113,6 +128,8 @@ def describe(source: Source, options: ExportOptions) -> ModelInfo:
         flip=VIEWS[tta].flip,
         max_side=options.max_side,
         precision=options.precision,
+        temperature=source.temperature,
+        tag_penalty=(_tag_penalty(source, options) or None) if task == "conditioned" else None,
         source=source.sha256,
         tools={
             "swsss": __version__,
@@ -123,6 +140,16 @@ def describe(source: Source, options: ExportOptions) -> ModelInfo:
     )
 
 
+def _task(source: Source, options: ExportOptions) -> Task:
+    if options.plain is None:
+        return source.task
+    return "plain" if options.plain else "conditioned"
+
+
+def _tag_penalty(source: Source, options: ExportOptions) -> float:
+    return source.tag_penalty if options.tag_penalty is None else options.tag_penalty
+
+
 def _check(source: Source, out: Path, options: ExportOptions) -> None:
     """Find now what would otherwise end the export when its work is done."""
     if out.suffix != ".onnx":
@@ -131,6 +158,8 @@ def _check(source: Source, out: Path, options: ExportOptions) -> None:
         raise UserError(f"--out {out} is a folder; name a file.")
     if options.max_side < 32:
         raise UserError(f"--max-side {options.max_side} is too small for the nets; give 32 or more.")
+    if options.tag_penalty and _task(source, options) == "plain":
+        raise UserError("--tag-penalty needs a model that is given tags, but this one is exported plain.")
     if (options.precision == "int8") != (options.calibration is not None):
         raise UserError("--precision int8 and --calibrate IMAGES go together; int8 needs images to measure on.")
     if options.calibration is not None:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from swsss.candidates import NEVER, all_classes, predicted_classes
+from swsss.candidates import NEVER, all_classes, predicted_classes, tag_bias
+from swsss.confidence import inverse_confidence
 from swsss.config import Tta
 from swsss.data.transforms import normalise
 from swsss.nets import DeepLabV3Plus
@@ -25,13 +26,25 @@ class LabelGraph(nn.Module):
         nets: One, or several to average.
         tta: Test-time augmentation.
         max_side: Images with a longer side are reduced to it for the nets; mask and confidence keep full size.
+        temperature: Of each class, for its confidence; empty when that is not calibrated.
+        tag_penalty: Logits taken off the classes that are no candidates; 0 leaves those classes out.
     """
 
-    def __init__(self, nets: Sequence[DeepLabV3Plus], tta: Tta = "none", max_side: int = MAX_SIDE) -> None:
+    def __init__(
+        self,
+        nets: Sequence[DeepLabV3Plus],
+        tta: Tta = "none",
+        max_side: int = MAX_SIDE,
+        *,
+        temperature: tuple[float, ...] = (),
+        tag_penalty: float = 0.0,
+    ) -> None:
         super().__init__()
         self.nets = nn.ModuleList(_Bounded(net) for net in nets)
         self.tta = tta
         self.max_side = max_side
+        self.temperature = temperature
+        self.tag_penalty = tag_penalty
         self.num_classes = nets[0].num_classes
         self.eval()
 
@@ -45,15 +58,32 @@ class LabelGraph(nn.Module):
         Returns:
             uint8 [N, H, W] class ids, and uint8 [N, H, W] round(255 · probability among the candidates).
         """
-        return decide(*self.scores(image, candidates))
+        return self.decide(*self.scores(image, candidates))
 
     def scores(self, image: Tensor, candidates: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Candidate logits float32 [N, K, H, W], and the class of each slot, int64 [N, K] with -1 for empty ones."""
+        """Logits float32 [N, K, H, W], and the class of each slot, int64 [N, K] with -1 for empty ones.
+
+        Those of the candidates, or with a penalty or without candidates those of all classes.
+        """
+        everything = all_classes(len(image), self.num_classes, image.device)
         if candidates is None:
-            candidates = all_classes(len(image), self.num_classes, image.device)
+            return self._average(image, everything), everything
+        if self.tag_penalty:
+            bias = tag_bias(candidates, self.num_classes, self.tag_penalty)
+            return self._average(image, everything) + bias[:, :, None, None], everything
+        return self._average(image, candidates), candidates
+
+    def _average(self, image: Tensor, candidates: Tensor) -> Tensor:
         size = (image.shape[1], image.shape[2])
         pixels = F.interpolate(normalise(image.permute(0, 3, 1, 2)), reduced_size(size, self.max_side), mode="bilinear")
-        return average_scores(list(self.nets), pixels, candidates, size, self.tta), candidates
+        return average_scores(list(self.nets), pixels, candidates, size, self.tta)
+
+    def decide(self, scores: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
+        """Mask and confidence of `scores`; an image without any candidate is background for certain."""
+        allowed = scores.masked_fill((candidates < 0)[:, :, None, None], -torch.inf)
+        mask = predicted_classes(allowed, candidates)
+        confidence = torch.round(255 / inverse_confidence(allowed, mask, self.temperature))
+        return mask.to(torch.uint8), confidence.to(torch.uint8)
 
 
 class _Bounded(nn.Module):
@@ -66,15 +96,6 @@ class _Bounded(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         logits: Tensor = self.net(image)
         return logits.clamp(NEVER, -NEVER)
-
-
-def decide(scores: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
-    """Mask and confidence of `LabelGraph.scores`; an image without any candidate is background for certain."""
-    empty = (candidates < 0)[:, :, None, None]
-    odds = (scores - scores.amax(1, keepdim=True)).exp().masked_fill(empty, 0)
-    confidence = torch.round(255 / odds.sum(1).clamp(min=1))
-    mask = predicted_classes(scores.masked_fill(empty, -torch.inf), candidates)
-    return mask.to(torch.uint8), confidence.to(torch.uint8)
 
 
 def reduced_size(size: tuple[int, int], max_side: int) -> tuple[int, int]:

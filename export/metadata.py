@@ -55,6 +55,8 @@ class ModelInfo(_Info):
     flip: bool
     max_side: int = Field(description="larger images are reduced to it inside the graph; the mask keeps full size")
     precision: Precision
+    temperature: tuple[float, ...] = Field((), description="of each class's confidence; empty when not calibrated")
+    tag_penalty: float | None = Field(None, description="logits taken off classes that are no candidates; null: never")
     source: str = Field(description="SHA-256 (hex) of the source checkpoint, or of several, one after the other")
     tools: dict[str, str] = Field(description="versions that made the file")
     golden: Golden | None = None
@@ -63,6 +65,13 @@ class ModelInfo(_Info):
     def table(self) -> ClassTable:
         """The classes as the table all parts share."""
         return ClassTable(self.classes)
+
+    @property
+    def about_tags(self) -> str:
+        """What a user has to know of a model whose masks may leave the tags; "" of every other."""
+        if not self.tag_penalty:
+            return ""
+        return f"tags are a hint (penalty {self.tag_penalty:g}): masks may hold classes that an image's tags exclude"
 
 
 def parse_info(text: str | None, where: str) -> ModelInfo:

@@ -9,7 +9,7 @@ import torch
 
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.export.graph import LabelGraph, decide
+from swsss.export.graph import LabelGraph
 from swsss.export.metadata import Precision
 from swsss.export.samples import Case
 
@@ -28,7 +28,8 @@ class Comparison:
         margin: Largest lead, in logits, that PyTorch gives its class over the other runtime's.
         largest: Largest absolute logit of a candidate.
         confidence: Largest difference of the confidences, 0..255, where the classes agree.
-        foreign: Pixels with a class that is no candidate.
+        foreign: Pixels with a class that is no candidate, or with a tag penalty no class at all.
+        slope: What a probability changes by at most for each logit: 1/4, and more with a temperature below 1.
     """
 
     shape: tuple[int, int, int, int]
@@ -38,6 +39,7 @@ class Comparison:
     largest: float
     confidence: int
     foreign: int
+    slope: float = 0.25
 
     def __str__(self) -> str:
         count, height, width, slots = self.shape
@@ -79,8 +81,7 @@ def require_agreement(comparisons: Iterable[Comparison], precision: Precision) -
     """
     for found in comparisons:
         tie = TIE[precision] * found.largest
-        # A probability changes by a quarter of what its logit does, at most.
-        unsure = precision == "fp32" and found.confidence > 1 + 255 / 4 * tie
+        unsure = precision == "fp32" and found.confidence > 1 + 255 * found.slope * tie
         if found.foreign or found.margin > tie or unsure:
             advice = "Export it as fp32." if precision == "fp16" else "Please report it."
             raise UserError(f"The exported graph and PyTorch disagree, so no file was written: {found}. {advice}")
@@ -104,7 +105,7 @@ def _compare(found: tuple[Pixels, Pixels], graph: LabelGraph, case: Case, *, con
     allowed = torch.from_numpy(case.candidates) if conditioned else None
     with torch.inference_mode():
         scores, ids = graph.scores(torch.from_numpy(case.image), allowed)
-        classes, certain = decide(scores, ids)
+        classes, certain = graph.decide(scores, ids)
     if scores.isnan().any():
         raise UserError("The net gives NaN instead of logits; its training diverged. Export an earlier checkpoint.")
     same = ids[:, :, None, None] == mask[:, None]
@@ -119,6 +120,7 @@ def _compare(found: tuple[Pixels, Pixels], graph: LabelGraph, case: Case, *, con
         largest=_largest(scores[ids >= 0].abs()),
         confidence=int(_largest((certain - confidence).abs()[~differing])),
         foreign=int(foreign.sum()),
+        slope=0.25 / min((1.0, *graph.temperature)),
     )
 
 

@@ -9,7 +9,7 @@ import torch
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample, open_dataset, read_sample
 from swsss.errors import UserError
-from swsss.evaluate import Metrics, Regime, confusion_matrix
+from swsss.evaluate import Metrics, confusion_matrix, given_tags
 from swsss.export.graph import LabelGraph
 from swsss.export.metadata import ModelInfo
 from swsss.export.proof import run_case, start_session
@@ -63,12 +63,12 @@ def score_against_source(
         What was scored, and its scores.
     """
     conditioned = info.task == "conditioned"
-    regime: Regime = "given" if conditioned else "none"
+    regime = given_tags(info.tag_penalty or 0.0) if conditioned else "none"
     yield "PyTorch, fp32", _score(_Torch(graph, conditioned=conditioned), samples, len(info.classes), regime)
     yield f"ONNX, {info.precision}", _score(_File(model.read_bytes()), samples, len(info.classes), regime)
 
 
-def _score(model: _Torch | _File, samples: Sequence[Sample], num_classes: int, regime: Regime) -> Metrics:
+def _score(model: _Torch | _File, samples: Sequence[Sample], num_classes: int, regime: str) -> Metrics:
     total = torch.zeros(num_classes, num_classes, dtype=torch.int64)
     with ahead(read_sample, samples, THREADS, DEPTH) as pairs:
         for sample, (image, mask) in zip(samples, pairs, strict=True):

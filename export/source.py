@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swsss.checkpoint import Checkpoint, Task, load_checkpoint
-from swsss.config import Labeller, Tta, load_config
+from swsss.confidence import mean_temperature
+from swsss.config import Labeller, LabelsConfig, Tta, load_config
 from swsss.data.classes import ClassTable
 from swsss.errors import UserError
 from swsss.nets import DeepLabV3Plus
@@ -29,6 +30,8 @@ class Source:
         task: What the nets were trained for.
         tta: Test-time augmentation its run labels with; "none" for a single checkpoint.
         sha256: Hex digest over the checkpoint files.
+        temperature: Of each class, for its confidence; empty when the nets are not calibrated.
+        tag_penalty: What its run's labels are made with; 0, tags are law, for a single checkpoint.
     """
 
     name: str
@@ -37,6 +40,8 @@ class Source:
     task: Task
     tta: Tta
     sha256: str
+    temperature: tuple[float, ...] = ()
+    tag_penalty: float = 0.0
 
 
 def load_source(path: Path) -> Source:
@@ -48,20 +53,22 @@ def load_source(path: Path) -> Source:
     Raises:
         UserError: There is none, or it cannot be loaded.
     """
-    files, tta = source_files(path)
+    files, labels = source_files(path)
     checkpoints = [load_checkpoint(file) for file in files]
     return Source(
         name=path.name or str(path),
         nets=tuple(checkpoint.net for checkpoint in checkpoints),
         classes=_same_classes(path, checkpoints),
         task=checkpoints[0].task,
-        tta=tta,
+        tta=labels.tta,
         sha256=hash_files(files),
+        temperature=mean_temperature([checkpoint.temperature for checkpoint in checkpoints]),
+        tag_penalty=labels.tag_penalty,
     )
 
 
-def source_files(path: Path) -> tuple[list[Path], Tta]:
-    """The checkpoint files behind a path, and the test-time augmentation they are to be used with.
+def source_files(path: Path) -> tuple[list[Path], LabelsConfig]:
+    """The checkpoint files behind a path, and how they are to label.
 
     Raises:
         UserError: There is none.
@@ -69,7 +76,7 @@ def source_files(path: Path) -> tuple[list[Path], Tta]:
     if not path.is_dir():
         if not path.is_file():
             raise UserError(f"There is no checkpoint or run folder {path}.")
-        return [path], "none"
+        return [path], LabelsConfig(tta="none")
     config = path / "config.toml"
     if not config.is_file():
         raise UserError(f"{path} is no run folder of swsss-train (it has no config.toml).")
@@ -78,7 +85,7 @@ def source_files(path: Path) -> tuple[list[Path], Tta]:
     for file in files:
         if not file.is_file():
             raise UserError(f"The run {path} has no {file.name} yet; finish its stage 1, or name another checkpoint.")
-    return files, labels.tta
+    return files, labels
 
 
 def default_model_file(path: Path) -> Path:

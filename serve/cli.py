@@ -72,7 +72,10 @@ def label(**options: Any) -> None:
       swsss-label ./images --labels tags.csv --model model.onnx --format coco
 
     Kill it whenever you like: the same command goes on where it was, and labels anew only what a changed model, option,
-    image or row of the tags affects. Exit code: 0 all labelled, 1 some images failed, 2 nothing was started.
+    image or row of the tags affects. A model exported with --tag-penalty may give classes that the tags exclude; the
+    last line then says so.
+
+    Exit code: 0 all labelled, 1 some images failed, 2 nothing was started.
     """  # noqa: D301 - click reads the \b as "keep these lines as they are"
     from swsss.data.quiet import quiet_decoders
     from swsss.serve.label import Order, carry_out

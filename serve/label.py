@@ -92,7 +92,8 @@ def label_folder(order: Order, engine: Engine, follower: Follower) -> Result:
     for line in _about_untagged(order, plan):
         follower.tell(line)
     if order.dry_run:
-        return Result([f"{len(plan.names)} images would be labelled; nothing was written (--dry-run)."])
+        told = f"{len(plan.names)} images would be labelled; nothing was written (--dry-run)."
+        return Result([told, *_notes(engine)])
     with LabelsFolder(order.out, plan, overwrite=order.overwrite) as folder:
         try:
             speed = _label(order, plan, engine, folder, follower)
@@ -110,7 +111,7 @@ def label_folder(order: Order, engine: Engine, follower: Follower) -> Result:
             raise Unfinished(f"{explain(folder.journal.path, error)} {_KEPT}") from None
         except UserError as error:  # of a format: the masks are done
             raise Unfinished(f"{error} {_KEPT}") from None
-    return Result(_verdict(order, speed, failed, missing), failed + missing)
+    return Result([*_verdict(order, speed, failed, missing), *_notes(engine)], failed + missing)
 
 
 def _check_places(order: Order) -> None:
@@ -162,6 +163,11 @@ def _about_untagged(order: Order, plan: Plan) -> Iterator[str]:
         yield f"{len(plan.untagged)} images have no row in {order.labels} and {fate}: {named}"
 
 
+def _notes(engine: Engine) -> Iterator[str]:
+    if engine.info.about_tags:
+        yield f"Note: {engine.info.about_tags}."
+
+
 def _label(order: Order, plan: Plan, engine: Engine, folder: LabelsFolder, follower: Follower) -> Speed:
     todo = [name for name in plan.names if folder.is_due(plan.item(name), confidence=order.confidence)]
     earlier = len(plan.names) - len(todo)
@@ -202,8 +208,9 @@ def _facts(order: Order, engine: Engine) -> dict[str, str]:
         "model": f"{info.task}, {info.precision}, largest side {info.max_side}, {views}",
         "model file": engine.identity[:16],
         "engine": engine.description,
+        "note": info.about_tags,
     }
-    return facts | {name: value for name, value in options.items() if value}
+    return {name: value for name, value in (facts | options).items() if value}
 
 
 def _verdict(order: Order, speed: Speed, failed: int, missing: int) -> list[str]:

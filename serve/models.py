@@ -63,14 +63,15 @@ def exported(path: Path, max_side: int | None, tell: Callable[[str], None]) -> P
     from swsss.export.model_file import read_info  # noqa: PLC0415
     from swsss.export.source import hash_files, load_source, source_files  # noqa: PLC0415
 
-    files, _ = source_files(path)
+    files, labels = source_files(path)
     out = path / "model.onnx" if path.is_dir() else path.with_suffix(".onnx")
     side = max_side or MAX_SIDE
     if out.is_file():
         info = read_info(out)
-        if info.precision != "fp32" or info.max_side != side:
+        if info.precision != "fp32" or info.max_side != side or (info.tag_penalty or 0.0) != labels.tag_penalty:
+            hint = f", tag penalty {info.tag_penalty:g}" if info.tag_penalty else ""
             raise UserError(
-                f"{out} was exported with other options ({info.precision}, largest side {info.max_side}); "
+                f"{out} was exported with other options ({info.precision}, largest side {info.max_side}{hint}); "
                 f"use it with --model {out}, or move it away."
             )
         if info.source == hash_files(files):

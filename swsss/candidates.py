@@ -71,6 +71,22 @@ def candidate_targets(target: Tensor, candidates: Tensor) -> Tensor:
     return table.gather(1, target.flatten(1).long()).view_as(target)
 
 
+def tag_bias(candidates: Tensor, num_classes: int, penalty: float) -> Tensor:
+    """What tags add to the scores of all classes: nothing to a candidate's, `-penalty` to every other one's.
+
+    Args:
+        candidates: int64 [N, K], -1 for an empty slot; an image without any has background.
+        num_classes: C.
+        penalty: In logits; infinite where tags are law.
+
+    Returns:
+        float32 [N, C].
+    """
+    filler = candidates.amax(1, keepdim=True).clamp(min=0)
+    bias = torch.full((len(candidates), num_classes), -penalty, device=candidates.device)
+    return bias.scatter_(1, torch.where(candidates < 0, filler, candidates), 0.0)
+
+
 def predicted_classes(scores: Tensor, candidates: Tensor) -> Tensor:
     """The most likely candidate of every pixel: scores [N, K, H, W] to int64 class ids [N, H, W]. No gradient."""
     with torch.no_grad():

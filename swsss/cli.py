@@ -146,11 +146,18 @@ _command("stage2", "Pseudo labels from this run's stage 1, then the final model.
     show_default=True,
     help="Test-time augmentation.",
 )
+@click.option(
+    "--tag-penalty",
+    type=click.FloatRange(0, 1000),
+    default=0.0,
+    metavar="P",
+    help="For tags=given: take P logits off the classes the tags exclude, instead of excluding them [default: 0, off].",
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file as well.")
 @DEVICE
 @click.version_option(package_name="swsss")
 @user_errors
-def evaluate(model: Path, data: Path, split: str, tags: str, tta: Any, json_file: Path | None, device: str) -> None:
+def evaluate(model: Path, data: Path, json_file: Path | None, **options: Any) -> None:
     """Score MODEL (.safetensors of ours, or .pth of the paper's authors): per-class IoU, mIoU, pixel accuracy.
 
     Then how far its confidence can be believed: the calibration error, and what is left, and how right it is, when
@@ -162,7 +169,7 @@ def evaluate(model: Path, data: Path, split: str, tags: str, tta: Any, json_file
 
     from swsss.pipeline import evaluate_model
 
-    result = evaluate_model(model, data, split, tags, tta, device)
+    result = evaluate_model(model, data, **options)
     for table in result.tables:
         Console().print(table)
     if result.note:

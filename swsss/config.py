@@ -18,6 +18,10 @@ DEFAULT_RECIPE = "small"
 
 Labeller = Literal["hybridnet", "pseudonet", "average", "teacher"]
 Method = Literal["pct", "teacher"]
+
+MAX_TAG_PENALTY = 1000.0
+"""More than any net's scores can make up for; within float16, and without infinities in the graph."""
+
 PixelLoss = Literal["ce", "cce"]
 ZeroIoU = Literal["skip", "count"]
 
@@ -118,6 +122,12 @@ class LabelsConfig(_Settings):
     labeller: Labeller = "hybridnet"
     tta: Tta = "paper"
     ignore_below: float = Field(0.0, ge=0, le=1, description="pixels less sure than this become 255 in stage 2")
+    tag_penalty: float = Field(
+        0.0,
+        ge=0,
+        le=MAX_TAG_PENALTY,
+        description="logits taken off classes that the tags exclude, so that a sure net may still give them; 0 = never",
+    )
 
 
 class RunConfig(_Settings):

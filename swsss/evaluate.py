@@ -13,7 +13,7 @@ from swsss.checkpoint import Task
 from swsss.confidence import inverse_confidence
 from swsss.data.classes import IGNORE, ClassTable
 from swsss.data.dataset import Sample, read_sample
-from swsss.predict import Predictor
+from swsss.predict import Predictor, weigh
 from swsss.reliability import LEVELS, THRESHOLDS, Keep, Reliability, first_kept
 from swsss.threads import DEPTH, THREADS, ahead
 
@@ -33,7 +33,7 @@ class Metrics:
     """Scores of one model under one tags regime.
 
     Args:
-        tags: The regime.
+        tags: The regime, in full: "given (penalty 4)" where tags only weigh.
         confusion: int64 [C, C] pixel counts, rows = truth, columns = prediction.
         images: Number of images.
         reliability: Of the confidence, calibrated if the model is; None where only masks were looked at.
@@ -41,7 +41,7 @@ class Metrics:
         kept: int64 [T, C, C] confusion of the pixels at or above each of `THRESHOLDS`; None without a reliability.
     """
 
-    tags: Regime
+    tags: str
     confusion: npt.NDArray[np.int64]
     images: int
     reliability: Reliability | None = None
@@ -117,6 +117,7 @@ def evaluate(
     classes: ClassTable,
     *,
     temperature: tuple[float, ...] = (),
+    tag_penalty: float = 0.0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[Regime, Metrics]:
     """Score a predictor on pixel-labelled samples, with and without tags, from one prediction each.
@@ -126,6 +127,7 @@ def evaluate(
         samples: Each with a mask and with tags.
         classes: Classes of the nets and masks.
         temperature: Of the confidence, see `swsss.confidence`; empty where it is not calibrated.
+        tag_penalty: Where tags are given: logits taken off the classes that they exclude; 0 excludes those.
         progress: Called with images done and in all.
     """
     device = predictor.device
@@ -134,12 +136,16 @@ def evaluate(
         for done, (sample, (image, mask)) in enumerate(zip(samples, pairs, strict=True), 1):
             scores, _ = predictor.scores(image, None)
             truth = torch.from_numpy(mask).to(device)
-            excluded = torch.ones(len(classes), dtype=torch.bool, device=device)
-            excluded[[0, *(sample.tags or ())]] = False
             tallies["none"].add(truth, scores)
-            tallies["given"].add(truth, scores.masked_fill(excluded[:, None, None], -torch.inf))
+            tallies["given"].add(truth, weigh(scores, sample.tags or frozenset(), tag_penalty))
             progress(done, len(samples))
-    return {regime: tally.metrics(regime, len(samples)) for regime, tally in tallies.items()}
+    told = {"given": given_tags(tag_penalty), "none": "none"}
+    return {regime: tally.metrics(told[regime], len(samples)) for regime, tally in tallies.items()}
+
+
+def given_tags(penalty: float) -> str:
+    """The regime "given" in full: what tags exclude is excluded, or costs `penalty` logits."""
+    return f"given (penalty {penalty:g})" if penalty else "given"
 
 
 def masks_confusion(predictor: Predictor, samples: Sequence[Sample], num_classes: int, regime: Regime) -> Tensor:
@@ -179,7 +185,7 @@ class _Tally:
                 cells = self.band_of[written] * self.num_classes**2 + pairs
                 self.bands += torch.bincount(cells, minlength=self.bands.numel()).view_as(self.bands)
 
-    def metrics(self, regime: Regime, images: int) -> Metrics:
+    def metrics(self, regime: str, images: int) -> Metrics:
         """What was counted."""
         kept = self.bands.flip(0).cumsum(0).flip(0).cpu().numpy()
         reliability, *uncalibrated = (Reliability(counts) for counts in self.counts.cpu().numpy())

@@ -129,7 +129,9 @@ class Evaluation:
     values: dict[str, Any]
 
 
-def evaluate_model(model: Path, data: Path, split: str, tags: str, tta: Tta, device: str) -> Evaluation:
+def evaluate_model(
+    model: Path, data: Path, split: str, tags: str, tta: Tta, device: str, tag_penalty: float = 0.0
+) -> Evaluation:
     """Score a model file on a split.
 
     Args:
@@ -139,10 +141,13 @@ def evaluate_model(model: Path, data: Path, split: str, tags: str, tta: Tta, dev
         tags: "given", "none" or "both".
         tta: Test-time augmentation.
         device: "auto", "cpu" or "cuda".
+        tag_penalty: For tags=given: logits taken off the classes that tags exclude; 0 excludes them.
 
     Raises:
-        UserError: The model or the data is not what it should be.
+        UserError: The model or the data is not what it should be, or a penalty is given without tags.
     """
+    if tag_penalty and tags == "none":
+        raise UserError("--tag-penalty weighs tags, and --tags none gives none; use --tags given or both.")
     checkpoint = load_checkpoint(model)
     dataset = open_dataset(data)
     if checkpoint.classes != dataset.classes:
@@ -153,10 +158,16 @@ def evaluate_model(model: Path, data: Path, split: str, tags: str, tta: Tta, dev
     if device == "cuda" and place.type == "cpu":
         raise UserError("There is no CUDA device here; use --device cpu.")
     net = checkpoint.net.to(place).to(memory_format=torch.channels_last)
+    predictor = Predictor([net], place, tta=tta)
     with Bar("evaluating", len(inputs.val)) as bar:
-        predictor = Predictor([net], place, tta=tta)
-        temperature = checkpoint.temperature
-        found = evaluate(predictor, inputs.val, inputs.classes, temperature=temperature, progress=bar.counted)
+        found = evaluate(
+            predictor,
+            inputs.val,
+            inputs.classes,
+            temperature=checkpoint.temperature,
+            tag_penalty=tag_penalty,
+            progress=bar.counted,
+        )
     chosen = [metrics for regime, metrics in found.items() if tags in {regime, "both"}]
     values = {
         "model": model.name,

@@ -1,5 +1,6 @@
 """Prediction: test-time augmentation, masking by the tags, masks in the stored pixel grid."""
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from swsss.candidates import gather_candidates
+from swsss.candidates import all_classes, gather_candidates, tag_bias
 from swsss.config import Tta
 from swsss.data.images import Pixels
 from swsss.data.transforms import normalise
@@ -87,12 +88,14 @@ class Predictor:
         device: Where they are.
         precision: "32", "bf16" or "16".
         tta: Test-time augmentation.
+        tag_penalty: Logits taken off the classes that tags exclude; 0 where tags are law.
     """
 
     nets: Sequence[DeepLabV3Plus]
     device: torch.device
     precision: str = "32"
     tta: Tta = "none"
+    tag_penalty: float = 0.0
 
     def scores(self, image: Pixels, tags: frozenset[int] | None) -> tuple[Tensor, Tensor]:
         """Score one upright image.
@@ -102,11 +105,14 @@ class Predictor:
             tags: Foreground ids, background being a candidate anyway; None makes every class a candidate.
 
         Returns:
-            float32 [K, H, W] logits of the candidates, and int64 [K] their class ids.
+            float32 [K, H, W] logits of the candidates, and int64 [K] their class ids; with a penalty of all classes.
         """
-        num_classes = self.nets[0].num_classes
-        wanted = range(num_classes) if tags is None else sorted({0, *tags})
-        candidates = torch.tensor([list(wanted)], device=self.device)
+        if tags is None or self.tag_penalty:
+            scores, everything = self._scores(image, all_classes(1, self.nets[0].num_classes, self.device))
+            return (scores if tags is None else weigh(scores, tags, self.tag_penalty)), everything
+        return self._scores(image, torch.tensor([sorted({0, *tags})], device=self.device))
+
+    def _scores(self, image: Pixels, candidates: Tensor) -> tuple[Tensor, Tensor]:
         pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None]
         # eval() every time: during training the same nets are asked for previews.
         for net in self.nets:
@@ -118,6 +124,18 @@ class Predictor:
         """The most likely candidate of every pixel: uint8 [H, W] class ids; see `scores`."""
         scores, candidates = self.scores(image, tags)
         return candidates[scores.argmax(0)].to(torch.uint8).cpu().numpy()
+
+
+def weigh(scores: Tensor, tags: frozenset[int], penalty: float = 0.0) -> Tensor:
+    """An image's scores of all classes, as its tags change them.
+
+    Args:
+        scores: float32 [C, H, W].
+        tags: Foreground ids; background is a candidate anyway.
+        penalty: Logits taken off the classes that tags exclude; 0 makes their scores -inf.
+    """
+    candidates = torch.tensor([sorted({0, *tags})], device=scores.device)
+    return scores + tag_bias(candidates, len(scores), penalty or math.inf)[0, :, None, None]
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -37,7 +37,7 @@ class Labeller:
     temperature: tuple[float, ...] = ()
 
     def label(self, image: Pixels, tags: frozenset[int]) -> Pixels:
-        """Label one upright image: uint8 RGB [H, W, 3] to uint8 [H, W], a candidate of `tags` or 255."""
+        """Label one upright image: uint8 RGB [H, W, 3] to uint8 [H, W], a class scored for `tags` or 255."""
         scores, candidates = self.predictor.scores(image, tags)
         labels = candidates[scores.argmax(0)]
         confidence = 1 / inverse_confidence(scores, labels, self.temperature)
@@ -92,7 +92,9 @@ def pseudo_labelled(samples: Sequence[Sample], folder: Path) -> list[Sample]:
 
 def source_of(checkpoints: Sequence[Path], settings: LabelsConfig) -> str:
     """SHA-256 over checkpoint files and how they are used."""
-    digest = hashlib.sha256(settings.model_dump_json().encode())
+    # Not there, it is as it was before there was such a setting.
+    without = set() if settings.tag_penalty else {"tag_penalty"}
+    digest = hashlib.sha256(settings.model_dump_json(exclude=without).encode())
     for path in checkpoints:
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 
 from swsss import __version__
-from swsss.config import RESUMABLE_CHANGES, Config
+from swsss.config import RESUMABLE_CHANGES, Config, load_config
 from swsss.data.files import write_whole
 from swsss.errors import UserError
 from swsss.inputs import Inputs
@@ -97,7 +97,8 @@ def _sweep(folder: Path) -> None:
 
 
 def _same_config(stored: Path, config: Config) -> None:
-    before = _flat(tomllib.loads(stored.read_text(encoding="utf-8")))
+    # Read as settings, so that one that is newer than the run has its default.
+    before = _flat(tomllib.loads(load_config(file=stored).to_toml()))
     now = _flat(tomllib.loads(config.to_toml()))
     free = {f"run.{name}" for name in RESUMABLE_CHANGES}
     changed = [key for key in sorted({*before, *now} - free) if before.get(key) != now.get(key)]

@@ -128,7 +128,7 @@ def stage1_labeller(run: Run) -> Labeller:
     checkpoints = [load_checkpoint(path) for path in paths]
     settings = run.config.labels
     nets = [run.placed(checkpoint.net) for checkpoint in checkpoints]
-    predictor = Predictor(nets, run.fabric.device, run.precision, settings.tta)
+    predictor = Predictor(nets, run.fabric.device, run.precision, settings.tta, settings.tag_penalty)
     temperature = mean_temperature([checkpoint.temperature for checkpoint in checkpoints])
     return Labeller(predictor, settings.ignore_below, source_of(paths, settings), temperature)
 

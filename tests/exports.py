@@ -16,6 +16,7 @@ from onnx import TensorProto, numpy_helper
 
 from swsss.config import Tta
 from swsss.export.assemble import assemble
+from swsss.export.decision import Decision
 from swsss.export.graph import MAX_SIDE
 from swsss.export.pieces import Piece, net_pieces
 from swsss.export.proof import run_case, start_session
@@ -66,10 +67,17 @@ def quick_exports() -> Iterator[None]:
 
 
 def assembled(
-    *nets: DeepLabV3Plus, tta: Tta = "none", conditioned: bool = True, half: bool = False, max_side: int = MAX_SIDE
+    *nets: DeepLabV3Plus,
+    tta: Tta = "none",
+    conditioned: bool = True,
+    half: bool = False,
+    max_side: int = MAX_SIDE,
+    temperature: tuple[float, ...] = (),
+    tag_penalty: float = 0.0,
 ) -> onnx.ModelProto:
+    decision = Decision(conditioned, temperature, tag_penalty)
     with quick_exports():
-        return assemble(nets, VIEWS[tta], max_side, conditioned=conditioned, half=half)
+        return assemble(nets, VIEWS[tta], max_side, half=half, decision=decision)
 
 
 def change_weights(model: onnx.ModelProto, name: str, change: Callable[[np.ndarray], np.ndarray]) -> onnx.ModelProto:

@@ -180,3 +180,9 @@ def test_data_demo__twice(tmp_path, monkeypatch):
         assert f"The demo data set is in {folder}." in result.output
     assert "holds a demo with other settings" in message(invoke("swsss-data demo", folder, "--seed", 1))
     assert "is not empty and holds no demo" in message(invoke("swsss-data demo", tmp_path))
+
+
+def test_eval__penalty_without_tags(finished, data):
+    words = ["--data", data, "--tags", "none", "--tag-penalty", 3]
+    told = message(invoke("swsss-eval", finished / "final.safetensors", *words))
+    assert told == "--tag-penalty weighs tags, and --tags none gives none; use --tags given or both."

@@ -6,6 +6,7 @@ import pytest
 
 from swsss.config import load_config, recipe_names
 from swsss.errors import InputError, UserError
+from swsss.run import begin_run
 
 # Wang et al. 2022 and the authors' published configuration, as issue 2 states them.
 PAPER = {
@@ -134,3 +135,22 @@ def test_config__not_toml(tmp_path):
     path.write_text("net = [")
     with pytest.raises(UserError, match=r"mine\.toml is not TOML: "):
         load_config(file=path)
+
+
+def test_begin_run__goes_on_when_a_setting_is_newer_than_the_run(tmp_path, tiny_config):
+    """What its file lacks has the default; what it holds must be the same."""
+
+    class Same:
+        def fingerprint(self):
+            return "inputs"
+
+    begin_run(tmp_path / "run", tiny_config, Same(), tmp_path)
+    stored = tmp_path / "run" / "config.toml"
+    lines = stored.read_text().splitlines(keepends=True)
+    stored.write_text("".join(line for line in lines if not line.startswith("tag_penalty")))
+    assert len(stored.read_text().splitlines()) == len(lines) - 1
+    begin_run(tmp_path / "run", tiny_config, Same(), tmp_path)
+    labels = tiny_config.labels.model_copy(update={"tag_penalty": 2.0})
+    changed = tiny_config.model_copy(update={"labels": labels})
+    with pytest.raises(UserError, match=r"other settings \(labels.tag_penalty was 0.0, is 2.0\); choose another --out"):
+        begin_run(tmp_path / "run", changed, Same(), tmp_path)

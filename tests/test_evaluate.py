@@ -241,3 +241,37 @@ def test_orient__is_undone_by_orient_back():
     pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
     for orientation in range(1, 9):
         np.testing.assert_array_equal(orient(orient_back(pixels, orientation), orientation), pixels)
+
+
+def test_evaluate__tags_as_a_hint(tmp_path):
+    """An excluded class gives way where an allowed one is no more than the penalty behind, and says so."""
+    rng = np.random.default_rng(3)
+    first, second = rng.integers(0, 4, (2, 8, 11))
+    truth = rng.choice([0, 1, 2], (8, 11)).astype(np.uint8)
+    write_mask(tmp_path / "a.png", truth)
+    sample = Sample("a", painted(tmp_path, "a", first, second), tmp_path / "a.png", frozenset({1}))
+    hot = np.zeros((4, 8, 11))
+    for score, best in ((2, first), (1, second)):
+        np.put_along_axis(hot, best[None], np.take_along_axis(hot, best[None], 0) + score, 0)
+    hot[2:] -= 1.5
+    found = evaluate(Colours(), [sample], CLASSES, tag_penalty=1.5)
+    np.testing.assert_array_equal(found["given"].confusion, counted([(truth, hot.argmax(0))], 4))
+    assert found["given"].confusion[:, 2:].any()
+    assert found["given"].to_json(CLASSES)["tags"] == "given (penalty 1.5)"
+    assert found["none"].to_json(CLASSES)["tags"] == "none"
+    law = evaluate(Colours(), [sample], CLASSES)
+    np.testing.assert_array_equal(found["none"].confusion, law["none"].confusion)
+    assert not law["given"].confusion[:, 2:].any()
+
+
+def test_predictor__tags_as_a_hint(net, dataset):
+    image = read_upright(dataset.split("val")[0].image)[:50, :61]
+    everything, _ = Predictor([net], CPU).scores(image, None)
+    predictor = Predictor([net], CPU, tag_penalty=0.5)
+    scores, classes = predictor.scores(image, frozenset({2, 5}))
+    assert classes.tolist() == list(range(7))
+    expected = everything.clone()
+    expected[[1, 3, 4, 6]] -= 0.5
+    torch.testing.assert_close(scores, expected)
+    np.testing.assert_array_equal(predictor.mask(image, frozenset({2, 5})), expected.argmax(0).numpy())
+    torch.testing.assert_close(predictor.scores(image, None)[0], everything)

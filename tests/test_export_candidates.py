@@ -5,7 +5,7 @@ import pytest
 import torch
 from exports import assembled, assert_same, calm_net, case_of, change_weights, run, run_torch, with_classifier
 
-from swsss.export.graph import LabelGraph, decide
+from swsss.export.graph import LabelGraph
 from swsss.export.samples import Case
 
 ROWS = [[0, 2], [4, 1, 0, 3], [3], [2, 4], [-1, -1], [-1, 2, -1, 1]]
@@ -104,6 +104,6 @@ def test_assemble__class_beyond_the_net_is_refused():
 
 
 def test_decide__no_candidate():
-    mask, confidence = decide(torch.full((1, 2, 3, 3), -1e4), torch.tensor([[-1, -1]]))
+    mask, confidence = LabelGraph([calm_net()]).decide(torch.full((1, 2, 3, 3), -1e4), torch.tensor([[-1, -1]]))
     assert (mask == 0).all()
     assert (confidence == 255).all()

@@ -12,6 +12,7 @@ from exports import cached_pieces, calm_net, with_classifier
 from models import CLASSES
 
 from swsss.checkpoint import Checkpoint, save_checkpoint
+from swsss.config import MAX_TAG_PENALTY
 from swsss.export.cli import export
 from swsss.export.graph import MAX_SIDE
 from swsss.export.model_file import read_info
@@ -151,3 +152,30 @@ def test_export__help_has_the_defaults_of_the_code():
     defaults = {option.name: option.default for option in export.params}
     assert defaults["max_side"] == MAX_SIDE
     assert invoke("swsss-export", "--help").exit_code == 0
+    (penalty,) = (option.type for option in export.params if option.name == "tag_penalty")
+    assert (penalty.min, penalty.max) == (0, MAX_TAG_PENALTY)
+
+
+def test_export__tag_penalty_is_told(small, tmp_path):
+    result = invoke("swsss-export", small, "--out", tmp_path / "m.onnx", "--tag-penalty", 2.5)
+    assert result.exit_code == 0, result.output
+    told = "  tags are a hint (penalty 2.5): masks may hold classes that an image's tags exclude"
+    assert result.output.splitlines()[-1] == told
+    assert read_info(tmp_path / "m.onnx").tag_penalty == 2.5
+    words = ["--out", tmp_path / "p.onnx", "--plain", "--tag-penalty", 2.5]
+    assert message(invoke("swsss-export", small, *words)).startswith("--tag-penalty needs a model that is given tags")
+
+
+def test_export__scores_of_a_hint_say_so(seven, data, tmp_path):
+    """And are those of `swsss-eval` with the same penalty."""
+    path, _ = seven
+    words = ["--conditioned", "--tag-penalty", 4, "--evaluate", data]
+    result = invoke("swsss-export", path, "--out", tmp_path / "m.onnx", *words)
+    assert result.exit_code == 0, result.output
+    found = re.findall(r"mIoU ([\d.]+) on 4 images, tags=given \(penalty 4\)", result.output)
+    words = ["--tags", "given", "--tag-penalty", 4, "--json", tmp_path / "scores.json"]
+    evaluated = invoke("swsss-eval", path, "--data", data, *words)
+    assert "tags=given (penalty 4)" in evaluated.output
+    (scores,) = json.loads((tmp_path / "scores.json").read_text())["scores"]
+    assert scores["tags"] == "given (penalty 4)"
+    assert [float(figure) for figure in found] == pytest.approx([100 * scores["miou"]] * 2, abs=0.02)

@@ -19,6 +19,13 @@ def test_parse_info__as_written(valid):
     assert parse_info(json.dumps(valid), "a.onnx").model_dump(mode="json") == valid
 
 
+def test_parse_info__of_before_there_were_temperatures_and_penalties(valid):
+    old = {name: value for name, value in valid.items() if name not in {"temperature", "tag_penalty"}}
+    assert len(old) == len(valid) - 2
+    info = parse_info(json.dumps(old), "a.onnx")
+    assert (info.temperature, info.tag_penalty, info.about_tags) == ((), None, "")
+
+
 def test_parse_info__of_this_format_with_more_in_it(valid):
     """Another version may add what this one does not need."""
     assert parse_info(json.dumps({**valid, "author": "me"}), "a.onnx").model_dump(mode="json") == valid

@@ -20,7 +20,7 @@ from exports import (
 )
 
 from swsss.errors import UserError
-from swsss.export import envelope
+from swsss.export import decision
 from swsss.export.exporting import export_onnx
 from swsss.export.graph import LabelGraph
 from swsss.export.proof import compare
@@ -60,10 +60,11 @@ def test_export__graph_that_differs_is_not_written(tmp_path, name, change):
 
 def test_export__class_that_is_no_candidate_is_not_written(tmp_path):
     """Every logit is 0, so that no class leads: what tells is that 1 is not allowed."""
-    end = envelope._CONDITIONED_END.replace("mask = Cast <to = 2> (class_number)", "mask = Cast <to = 2> (valid_place)")
-    end = end.replace("    mask =", "    valid_place = Add (class_number, certain)\n    mask =")
+    end = decision._GATHERED_CLASS.replace("mask = Cast <to = 2> (class_number)", "mask = Cast <to = 2> (valid_place)")
+    one_more = "    full = Constant <value_float = 1.0> ()\n    valid_place = Add (class_number, full)\n"
+    end = end.replace("    mask =", f"{one_more}    mask =")
     net = with_classifier(calm_net(), torch.zeros(5, 8), torch.zeros(5))
-    with patch.object(envelope, "_CONDITIONED_END", end), pytest.raises(UserError, match="disagree, so no file"):
+    with patch.object(decision, "_GATHERED_CLASS", end), pytest.raises(UserError, match="disagree, so no file"):
         exported(tmp_path / "model.onnx", net)
     assert os.listdir(tmp_path) == []
 

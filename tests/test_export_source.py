@@ -1,5 +1,6 @@
 """What can be exported: checkpoints of ours and of the authors, the labeller of a run."""
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -142,3 +143,20 @@ def test_default_model_file(tmp_path, monkeypatch):
     assert default_model_file(Path("a/final.safetensors")) == Path("a/final.onnx")
     assert default_model_file(tmp_path / "runs" / "v1.5") == tmp_path / "runs" / "v1.5" / "model.onnx"
     assert default_model_file(Path()) == Path("model.onnx")
+
+
+def test_load_source__run_folder_temperature_and_penalty(run_folder, tiny):
+    """Of averaged nets the geometric mean of their temperatures; what tags weigh is a setting of the run's labels."""
+    configure(run_folder, tiny, "average", "none")
+    assert (load_source(run_folder).temperature, load_source(run_folder).tag_penalty) == ((), 0.0)
+    for seed, name, values in [
+        (0, "hybridnet", (1.0, 2.0, 4.0, 1.0, 0.5)),
+        (1, "pseudonet", (4.0, 2.0, 1.0, 1.0, 2.0)),
+    ]:
+        calibrated = dataclasses.replace(random_checkpoint(seed), temperature=values)
+        save_checkpoint(run_folder / f"{name}.safetensors", calibrated)
+    config = run_folder / "config.toml"
+    config.write_text(config.read_text().replace('labeller = "average"', 'labeller = "average"\ntag_penalty = 3.5'))
+    source = load_source(run_folder)
+    assert source.temperature == pytest.approx((2.0, 2.0, 2.0, 1.0, 1.0))
+    assert source.tag_penalty == 3.5

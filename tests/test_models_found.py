@@ -1,18 +1,27 @@
 """Which model labels: the one named, or the newest run's; a checkpoint is exported once, and anew when it changes."""
 
+import json
 import os
 import shutil
+from html import unescape
 
 import numpy as np
 import onnx
 import pytest
 from commands import invoke, message
+from exports import quick_exports
 from labelling import Reference, contents, done, label, make_photos, mask_at, picture, save, stamps
-from models import random_checkpoint
+from models import CLASSES, random_checkpoint
 
 from swsss.checkpoint import save_checkpoint
+from swsss.data.images import read_upright
 from swsss.errors import UserError
+from swsss.export.exporting import ExportOptions, export_onnx
 from swsss.export.metadata import KEY, parse_info
+from swsss.export.model_file import read_info
+from swsss.export.source import load_source
+from swsss.serve.engines.torch import TorchEngine
+from swsss.serve.manifest import read_manifest
 from swsss.serve.models import newest_run
 
 
@@ -143,3 +152,45 @@ def test_label__plain_checkpoint(tmp_path, model_file):
     assert told == "This model takes no tags (it was exported plain): leave --labels out, or name another --model."
     told = message(invoke("swsss-label", tmp_path / "images", "--model", model_file, "--out", out))
     assert told == "This model labels by tags: give --labels tags.csv, or --untagged all to allow every class."
+
+
+def test_label__model_with_another_tag_penalty(photos, tiny, checkpoint_file, model_file, exports, tmp_path):
+    """An export with a penalty is not taken for that of a run whose tags are law."""
+    run = make_run(tmp_path / "run", tiny, checkpoint_file, "hybridnet")
+    done(label(photos, run, tmp_path / "out"))
+    model = onnx.load(run / "model.onnx")
+    info = read_info(run / "model.onnx").model_copy(update={"tag_penalty": 3.0})
+    onnx.helper.set_model_props(model, {KEY: info.model_dump_json()})
+    onnx.save(model, run / "model.onnx")
+    told = message(label(photos, run, tmp_path / "out"))
+    assert told.startswith(f"{run / 'model.onnx'} was exported with other options (fp32, largest side 2048, tag penal")
+    told = done(label(photos, run / "model.onnx", tmp_path / "out"))
+    note = "tags are a hint (penalty 3): masks may hold classes that an image's tags exclude"
+    assert told.splitlines()[-1] == f"Note: {note}."
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert note in unescape(report)
+
+
+def test_label__masks_beyond_the_tags(tmp_path, checkpoint_file):
+    """Whatever reads masks and manifest afterwards takes a class that the tags exclude."""
+    checkpoint = tmp_path / "net.safetensors"
+    shutil.copy(checkpoint_file, checkpoint)
+    with quick_exports():
+        export_onnx(load_source(checkpoint), tmp_path / "hint.onnx", ExportOptions(tag_penalty=1.0))
+    photos, out = make_photos(tmp_path, 4), tmp_path / "out"
+    done(label(photos, tmp_path / "hint.onnx", out, "--format", "coco", "--format", "label-studio", "--format", "cvat"))
+    rows = list(read_manifest(out / "manifest.csv", CLASSES))
+    beyond = {index for row in rows for index in set(row.found) - set(row.tags)}
+    assert beyond
+    for row in rows:
+        mask = mask_at(out, row.mask)
+        assert {index: int((mask == index).sum()) for index in np.unique(mask).tolist()} == row.pixels
+    annotations = json.loads((out / "coco.json").read_text())["annotations"]
+    assert len(annotations) == sum(len(row.found) for row in rows)
+    assert not (out / "convert-failures.csv").exists()
+    # PyTorch gives the same masks.
+    engine = TorchEngine(checkpoint, "cpu", options=ExportOptions(tag_penalty=1.0))
+    assert engine.identity != TorchEngine(checkpoint, "cpu").identity
+    candidates = np.array([[0, *rows[0].tags]])
+    mask, _ = engine.label(read_upright(photos / "images" / rows[0].image)[None], candidates)
+    assert (mask[0] == mask_at(out, rows[0].mask)).mean() > 0.999

@@ -1,5 +1,7 @@
 """Pseudo labels: what a file holds, which images get one, and that no mask outside --strong plays a part."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -147,3 +149,30 @@ def test_train__masks_outside_strong_are_never_opened(start, order, finished, co
         assert (out / f"{name}.safetensors").read_bytes() == (finished / f"{name}.safetensors").read_bytes()
     label = "labels/masks/train_0006.png"
     assert (out / label).read_bytes() == (finished / label).read_bytes()
+
+
+def test_label__confidence_is_calibrated():
+    """A class whose temperature is high is left out sooner, one whose temperature is low later."""
+    scores = np.random.default_rng(5).normal(0, 2, (3, 16, 16)).astype(np.float32)
+    ids, temperature = np.array([0, 2, 5]), (1.0, 1.0, 4.0, 1.0, 1.0, 0.25)
+
+    class Fixed:
+        def scores(self, image, tags):
+            return torch.from_numpy(scores), torch.from_numpy(ids)
+
+    found = Labeller(Fixed(), 0.7, "x", temperature).label(np.zeros((16, 16, 3), np.uint8), frozenset({2, 5}))
+    classes = ids[scores.argmax(0)]
+    scaled = np.exp(scores.astype(np.float64) / np.array(temperature)[classes])
+    expected = np.where((scaled / scaled.sum(0)).max(0) < 0.7, 255, classes)
+    np.testing.assert_array_equal(found, expected)
+    bare = Labeller(Fixed(), 0.7, "x").label(np.zeros((16, 16, 3), np.uint8), frozenset({2, 5}))
+    assert (found == 2).sum() < (bare == 2).sum()
+    assert (found == 5).sum() > (bare == 5).sum()
+
+
+def test_source_of__labels_of_before_there_was_a_tag_penalty_stay(tmp_path):
+    path = tmp_path / "net"
+    path.write_bytes(b"one")
+    settings = b'{"labeller":"hybridnet","tta":"paper","ignore_below":0.0}'
+    assert source_of([path], LabelsConfig()) == hashlib.sha256(settings + b"one").hexdigest()
+    assert source_of([path], LabelsConfig(tag_penalty=3.0)) != source_of([path], LabelsConfig())

@@ -14,6 +14,7 @@ from models import random_checkpoint
 from swsss import __version__
 from swsss.errors import UserError
 from swsss.export.assemble import assemble
+from swsss.export.decision import Decision
 from swsss.export.metadata import ModelInfo
 from swsss.export.model_file import pack, read_info
 from swsss.export.proof import run_case, start_session
@@ -171,7 +172,7 @@ def test_label__on_a_gpu_as_onnx_runtime_on_the_cpu(library, model, tmp_path):
 
 
 def test_build_engine__float16_and_plain(tmp_path, watched, model):
-    graph = assemble([random_checkpoint().net], VIEWS["none"], 512, conditioned=False, half=True)
+    graph = assemble([random_checkpoint().net], VIEWS["none"], 512, half=True, decision=Decision(conditioned=False))
     info = read_info(model).model_copy(update={"precision": "fp16", "task": "plain", "golden": None})
     (tmp_path / "half.onnx").write_bytes(pack(graph, info))
     sidecar = build_engine(tmp_path / "half.onnx", engine_options("1x64x64", "tensorrt_rtx"))

@@ -40,6 +40,7 @@ class Engine(Protocol):
             candidates: int64 [N, K] class ids, background included, padded with -1; not looked at by a plain model.
 
         Returns:
-            uint8 [N, H, W] class ids, each a candidate of its image, and uint8 [N, H, W] round(255 · probability).
+            uint8 [N, H, W] class ids, each a candidate of its image (of any class where the model has a tag penalty),
+            and uint8 [N, H, W] round(255 · probability).
         """
         ...

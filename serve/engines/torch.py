@@ -6,8 +6,7 @@ import torch
 
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.export.exporting import ExportOptions, describe
-from swsss.export.graph import LabelGraph
+from swsss.export.exporting import ExportOptions, describe, label_graph
 from swsss.export.source import load_source
 from swsss.serve.engines import Candidates
 
@@ -32,11 +31,12 @@ class TorchEngine:
         source = load_source(path)
         self.info = describe(source, options)
         views = (self.info.scales, self.info.flip, self.info.max_side)
-        self.identity = f"{source.sha256} in PyTorch {views}"
+        hint = f", tag penalty {self.info.tag_penalty}" if self.info.tag_penalty else ""
+        self.identity = f"{source.sha256} in PyTorch {views}{hint}"
         self.device = _device(device)
         if threads:
             torch.set_num_threads(threads)
-        self.graph = LabelGraph(source.nets, options.tta or source.tta, options.max_side)
+        self.graph = label_graph(source, options)
         self.graph.to(self.device).to(memory_format=torch.channels_last)
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jinja2
 import numpy as np
@@ -26,14 +26,14 @@ class Row:
 
     Args:
         name: What was evaluated.
-        tags: Whether it was given the tags of the images; numbers of the two kinds do not compare.
+        tags: Whether it was given the tags of the images ("given" or "none"); numbers of the two kinds do not compare.
         miou: Mean IoU, 0 to 1.
         pixel_accuracy: Share of right pixels, 0 to 1.
         per_class: IoU of every class of the table, 0 to 1; None where a class does not occur.
     """
 
     name: str
-    tags: Literal["given", "none"]
+    tags: str
     miou: float
     pixel_accuracy: float
     per_class: tuple[float | None, ...]

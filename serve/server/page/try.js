@@ -106,7 +106,9 @@ class Trial {
         ? "This model takes no tags: it finds every class by itself."
         : this.every
           ? "No tags: every class is allowed. Choose what is in the image, and the mask keeps to it."
-          : "Only the chosen classes are allowed.",
+          : this.model.tag_penalty
+            ? "The chosen classes are preferred; another one appears only where the model is very sure of it."
+            : "Only the chosen classes are allowed.",
     );
     if (!this.image) return;
     this.asking.abort();

@@ -121,6 +121,7 @@ def describe_model(model: Model) -> dict[str, Any]:
         "engine": model.engine.description,
         "identity": model.engine.identity,
         "max_side": info.max_side,
+        "tag_penalty": info.tag_penalty,
         "classes": [
             {"id": index, "name": name, "colour": colour} for index, (name, colour) in enumerate(classes_of(info))
         ],
