@@ -8,8 +8,7 @@ from torch.nn import functional as F
 
 from swsss.candidates import NEVER, all_classes, predicted_classes
 from swsss.config import Tta
-from swsss.data.transforms import normalise
-from swsss.nets import DeepLabV3Plus
+from swsss.nets import SegmentationNet
 from swsss.predict import average_scores
 
 MAX_SIDE = 2048
@@ -27,12 +26,13 @@ class LabelGraph(nn.Module):
         max_side: Images with a longer side are reduced to it for the nets; mask and confidence keep full size.
     """
 
-    def __init__(self, nets: Sequence[DeepLabV3Plus], tta: Tta = "none", max_side: int = MAX_SIDE) -> None:
+    def __init__(self, nets: Sequence[SegmentationNet], tta: Tta = "none", max_side: int = MAX_SIDE) -> None:
         super().__init__()
         self.nets = nn.ModuleList(_Bounded(net) for net in nets)
         self.tta = tta
         self.max_side = max_side
         self.num_classes = nets[0].num_classes
+        self.normalise = nets[0].normalise
         self.eval()
 
     def forward(self, image: Tensor, candidates: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -52,14 +52,16 @@ class LabelGraph(nn.Module):
         if candidates is None:
             candidates = all_classes(len(image), self.num_classes, image.device)
         size = (image.shape[1], image.shape[2])
-        pixels = F.interpolate(normalise(image.permute(0, 3, 1, 2)), reduced_size(size, self.max_side), mode="bilinear")
+        pixels = F.interpolate(
+            self.normalise(image.permute(0, 3, 1, 2)), reduced_size(size, self.max_side), mode="bilinear"
+        )
         return average_scores(list(self.nets), pixels, candidates, size, self.tta), candidates
 
 
 class _Bounded(nn.Module):
     """A net whose logits stay finite, as in the exported graph, where half precision may overflow."""
 
-    def __init__(self, net: DeepLabV3Plus) -> None:
+    def __init__(self, net: SegmentationNet) -> None:
         super().__init__()
         self.net = net
 

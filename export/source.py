@@ -9,7 +9,7 @@ from swsss.checkpoint import Checkpoint, Task, load_checkpoint
 from swsss.config import Labeller, Tta, load_config
 from swsss.data.classes import ClassTable
 from swsss.errors import UserError
-from swsss.nets import DeepLabV3Plus
+from swsss.nets import SegmentationNet
 
 _ROLES: dict[Labeller, tuple[str, ...]] = {
     "hybridnet": ("hybridnet",),
@@ -32,7 +32,7 @@ class Source:
     """
 
     name: str
-    nets: tuple[DeepLabV3Plus, ...]
+    nets: tuple[SegmentationNet, ...]
     classes: ClassTable
     task: Task
     tta: Tta

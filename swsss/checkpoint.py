@@ -12,9 +12,8 @@ from safetensors.torch import save
 from swsss import __version__
 from swsss.data.classes import ClassTable
 from swsss.data.files import write_whole
-from swsss.data.transforms import MEAN, STD
 from swsss.errors import UserError
-from swsss.nets import DeepLabV3Plus, NetConfig
+from swsss.nets import NetConfig, SegmentationNet, make_net
 from swsss.nets.authors import load_authors
 
 FORMAT = 1
@@ -35,7 +34,7 @@ class Checkpoint:
         facts: Anything else worth keeping, JSON values.
     """
 
-    net: DeepLabV3Plus
+    net: SegmentationNet
     classes: ClassTable
     task: Task
     role: str = ""
@@ -50,8 +49,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "task": checkpoint.task,
         "role": checkpoint.role,
         "classes": checkpoint.classes.names,
-        "mean": MEAN,
-        "std": STD,
+        "mean": checkpoint.net.mean,
+        "std": checkpoint.net.std,
         "net": checkpoint.net.config.model_copy(update={"weights": ""}).model_dump(mode="json"),
         "facts": checkpoint.facts,
     }
@@ -68,8 +67,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise UserError(f"There is no model file {path}.")
     if path.suffix in {".pth", ".pt"}:
-        net, classes = load_authors(path)
-        return Checkpoint(net.eval(), classes, "conditioned")
+        theirs, classes = load_authors(path)
+        return Checkpoint(theirs.eval(), classes, "conditioned")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -77,7 +76,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is not a whole safetensors file ({error}).") from None
     header = _header(path, metadata)
-    net = DeepLabV3Plus(NetConfig.model_validate(header["net"]), len(header["classes"]))
+    net = make_net(NetConfig.model_validate(header["net"]), len(header["classes"]))
+    net.mean, net.std = tuple(header["mean"]), tuple(header["std"])
     try:
         net.load_state_dict(state)
     except RuntimeError:
@@ -93,8 +93,15 @@ def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
                 f"{path} has format {header['format']}, newer than this swsss reads ({FORMAT}); upgrade swsss."
             )
         NetConfig.model_validate(header["net"])
-        if absent := {"classes", "task", "role", "facts"} - header.keys():
+        if absent := {"classes", "task", "role", "facts", "mean", "std"} - header.keys():
             raise KeyError(*absent)
-    except (KeyError, TypeError, json.JSONDecodeError, ValidationError):
+    except ValidationError as error:
+        raise UserError(f"{path} holds a net that this swsss cannot build: {_first(error)}.") from None
+    except (KeyError, TypeError, json.JSONDecodeError):
         raise UserError(f"{path} was not written by swsss: it carries no description of its net.") from None
     return header
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ').rstrip('.')}"

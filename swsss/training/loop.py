@@ -15,6 +15,7 @@ from swsss.errors import Interrupted
 from swsss.progress import Bar
 from swsss.signals import stop_signals
 from swsss.training.distributed import Processes, synchronise_batch_norm
+from swsss.training.layers import layer_factors
 from swsss.training.loader import Batch, Stream, default_workers, seed_of, training_batches
 from swsss.training.log import TrainingLog
 from swsss.training.state import load_state, save_state
@@ -137,9 +138,14 @@ class _Training:
 
 
 def _optimizer(module: nn.Module, config: OptimizerConfig) -> SGD:
-    head = [parameter for name, parameter in module.named_parameters() if "classifier." in name]
-    rest = [parameter for name, parameter in module.named_parameters() if "classifier." not in name]
-    groups = [{"params": rest, "factor": 1.0}, {"params": head, "factor": config.head_lr_factor}]
+    named = dict(module.named_parameters())
+    head = [parameter for name, parameter in named.items() if "classifier." in name]
+    rest = [name for name in named if "classifier." not in name]
+    layers: dict[float, list[nn.Parameter]] = {}
+    for name, factor in zip(rest, layer_factors(rest, config.layer_decay), strict=True):
+        layers.setdefault(factor, []).append(named[name])
+    groups = [{"params": parameters, "factor": factor} for factor, parameters in layers.items()]
+    groups.append({"params": head, "factor": config.head_lr_factor})
     return SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
 
 
