@@ -99,4 +99,6 @@ def hash_files(files: Sequence[Path]) -> str:
 def _same_classes(path: Path, checkpoints: Sequence[Checkpoint]) -> ClassTable:
     if len({checkpoint.classes for checkpoint in checkpoints}) > 1:
         raise UserError(f"The nets in {path} know different classes; they are not of one run.")
+    if len({(checkpoint.net.mean, checkpoint.net.std) for checkpoint in checkpoints}) > 1:
+        raise UserError(f"The nets in {path} have encoders of different normalisation; they are not of one run.")
     return checkpoints[0].classes

@@ -8,21 +8,17 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+from encoders import NARROW, net_of
 from pydantic import ValidationError
 from torch import Tensor, nn
 
 from swsss.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from swsss.data.classes import ClassTable
 from swsss.errors import UserError
-from swsss.nets import NetConfig, SegmentationNet, build_net, make_net
+from swsss.nets import NetConfig, SegmentationNet, build_net
 from swsss.nets.timm_backbones import build_timm_backbone
 
-NARROW = {"aspp_channels": 8, "aspp_rates": (1, 2, 3), "shortcut_channels": 8}
 SIZES = [(65, 97), (34, 7), (1, 1), (96, 64)]
-
-
-def net_of(backbone: str, **settings: object) -> SegmentationNet:
-    return make_net(NetConfig.model_validate({"backbone": backbone, **NARROW, **settings}), 5).eval()
 
 
 @pytest.mark.parametrize(
