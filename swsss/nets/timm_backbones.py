@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from swsss.errors import UserError
-from swsss.nets.backbones import load_weights, no_deep_stem
+from swsss.nets.backbones import no_deep_stem
+from swsss.nets.state_dicts import load_weights
 from swsss.nets.timm_weights import create, local_weights
 
 _LOW = 4

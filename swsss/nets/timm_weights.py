@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from swsss.errors import UserError
-from swsss.nets.backbones import read_state_dict
 from swsss.nets.names import bare_tag, timm_tags
+from swsss.nets.state_dicts import read_state_dict
 
 PRETRAINED = "pretrained"
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from swsss.errors import UserError
-from swsss.nets.backbones import load_weights
+from swsss.nets.state_dicts import load_weights
 from swsss.nets.timm_weights import create, local_weights
 
 _MODULES = {"timm.models.vision_transformer", "timm.models.eva", "timm.models.deit"}
