@@ -30,7 +30,7 @@ from torch.optim import SGD
 from swsss.candidates import candidate_ids
 from swsss.config import load_config
 from swsss.nets import DeepLabV3Plus, NetConfig
-from swsss.nets.backbones import BACKBONES
+from swsss.nets.names import TORCHVISION
 from swsss.predict import fast_precision
 from swsss.training.distributed import PRECISIONS
 from swsss.training.loader import Batch
@@ -155,7 +155,7 @@ def machine(device: str) -> dict[str, Any]:
 def parse() -> argparse.Namespace:
     """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backbone", choices=BACKBONES, default="resnet50")
+    parser.add_argument("--backbone", choices=TORCHVISION, default="resnet50")
     parser.add_argument("--output-stride", type=int, choices=(8, 16), default=16)
     parser.add_argument("--crop", type=int, default=192, help="pixels")
     parser.add_argument("--batch", type=int, default=8, help="images, half of them pixel-labelled")

@@ -8,11 +8,10 @@ import onnx
 import onnx.parser
 from onnx import numpy_helper
 
-from swsss.data.transforms import MEAN, STD
 from swsss.export.decision import Decision
-from swsss.export.envelope import envelope
+from swsss.export.envelope import Layout, envelope
 from swsss.export.pieces import OPSET, Piece, net_pieces
-from swsss.nets import DeepLabV3Plus
+from swsss.nets import DeepLabV3Plus, SegmentationNet
 from swsss.predict import Views
 
 IR_VERSION = 10
@@ -20,7 +19,7 @@ IR_VERSION = 10
 
 
 def assemble(
-    nets: Sequence[DeepLabV3Plus], views: Views, max_side: int, *, half: bool, decision: Decision
+    nets: Sequence[SegmentationNet], views: Views, max_side: int, *, half: bool, decision: Decision
 ) -> onnx.ModelProto:
     """Build the ONNX model of `LabelGraph`, without metadata.
 
@@ -31,12 +30,12 @@ def assemble(
         half: Encoders and decoders in float16.
         decision: How scores become mask and confidence.
     """
-    text = envelope(len(nets), views.scales, flip=views.flip, half=half, decision=decision)
+    text = envelope([_layout(net) for net in nets], views.scales, flip=views.flip, half=half, decision=decision)
     graph = onnx.parser.parse_graph(text)
     weights: dict[str, npt.NDArray[np.generic]] = {
-        "mean": np.array(MEAN, np.float32) * 255,
+        "mean": np.array(nets[0].mean, np.float32) * 255,
         "variance": np.ones(3, np.float32),
-        "scale": 1 / (np.array(STD, np.float32) * 255),
+        "scale": 1 / (np.array(nets[0].std, np.float32) * 255),
         "offset": np.zeros(3, np.float32),
         "max_side": np.array([max_side], np.int64),
         **decision.weights(nets[0].num_classes),
@@ -53,6 +52,11 @@ def assemble(
     _splice(graph, pieces)
     opsets = [onnx.helper.make_opsetid("", OPSET)]
     return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="swsss")
+
+
+def _layout(net: SegmentationNet) -> Layout:
+    deeplab = isinstance(net, DeepLabV3Plus)
+    return Layout(net.multiple, shortcut=deeplab, corners=deeplab and net.multiple == 1)
 
 
 def _splice(graph: onnx.GraphProto, pieces: Mapping[str, Piece]) -> None:

@@ -4,11 +4,29 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from swsss.export.decision import Decision
 
 
-def envelope(nets: int, scales: Sequence[float], *, flip: bool, half: bool, decision: Decision) -> str:
+@dataclass(frozen=True)
+class Layout:
+    """How a net's pieces stand in the graph.
+
+    Args:
+        multiple: Sides of images its encoder takes; others are padded, and the padding is cut off the logits.
+        shortcut: Whether the encoder gives, besides the context, a shortcut at stride 4 that joins it.
+        corners: Whether the corners of context and shortcut lie on each other.
+    """
+
+    multiple: int = 1
+    shortcut: bool = True
+    corners: bool = True
+
+
+def envelope(
+    nets: Sequence[Layout], scales: Sequence[float], *, flip: bool, half: bool, decision: Decision
+) -> str:
     """Write the graph around the nets, for `onnx.parser.parse_graph`.
 
     Nodes of the domain `swsss` stand for a net's encoder and decoder. The initializers it expects: `mean`,
@@ -16,7 +34,7 @@ def envelope(nets: int, scales: Sequence[float], *, flip: bool, half: bool, deci
     are gathered, else [C, F, 1, 1]) and `head{n}_bias` [C], and those of `decision`.
 
     Args:
-        nets: How many are averaged.
+        nets: Those that are averaged.
         scales: Of test-time augmentation, multiples of 1/4.
         flip: Whether each view is seen mirrored as well.
         half: Whether encoders and decoders compute in float16.
@@ -27,11 +45,12 @@ def envelope(nets: int, scales: Sequence[float], *, flip: bool, half: bool, deci
     for quarters in (round(scale * 4) for scale in scales):
         text += _rescaled(quarters) if quarters != 4 else ""
         text += _MIRROR.format(out=f"view_{quarters}_m", x=f"view_{quarters}") if flip else ""
-        for net in range(nets):
+        for net, layout in enumerate(nets):
             name = f"s{quarters}_n{net}"
-            text += _logits(name, f"view_{quarters}", net, gathered=decision.gathered, half=half)
+            text += _logits(name, f"view_{quarters}", net, layout, gathered=decision.gathered, half=half)
             if flip:
-                text += _logits(f"{name}_m", f"view_{quarters}_m", net, gathered=decision.gathered, half=half)
+                mirrored = f"view_{quarters}_m"
+                text += _logits(f"{name}_m", mirrored, net, layout, gathered=decision.gathered, half=half)
                 text += _MIRROR.format(out=f"{name}_back", x=f"{name}_m_logits")
                 text += f"    {name}_both = Add ({name}_logits, {name}_back)\n"
             text += _UPSAMPLE.format(v=name, x=f"{name}_both" if flip else f"{name}_logits")
@@ -48,10 +67,22 @@ def _rescaled(quarters: int) -> str:
     return (_VIEW + rows + columns + _APPLY).format(q=quarters)
 
 
-def _logits(name: str, view: str, net: int, *, gathered: bool, half: bool) -> str:
-    dtype = 10 if half else 1  # TensorProto.FLOAT16, FLOAT
-    head = _GATHERED_HEAD if gathered else _PLAIN_HEAD
-    return (_NET + head + _CLIP).format(v=name, view=view, net=net, dtype=dtype)
+def _logits(name: str, view: str, net: int, layout: Layout, *, gathered: bool, half: bool) -> str:
+    padded = layout.multiple > 1
+    body = (_PAD if padded else "") + (_SHORTCUT if layout.shortcut else _PATCHES) + (_CROP if padded else "")
+    text = body + (_GATHERED_HEAD if gathered else _PLAIN_HEAD) + _CLIP
+    return text.format(
+        v=name,
+        view=f"{name}_padded" if padded else view,
+        whole=view,
+        net=net,
+        multiple=layout.multiple,
+        less=layout.multiple - 1,
+        corners="align_corners" if layout.corners else "half_pixel",
+        decoded=f"{name}_uncut" if padded else f"{name}_features",
+        cells=f"{name}_cells" if padded else f"{name}_size",
+        dtype=10 if half else 1,  # TensorProto.FLOAT16, FLOAT
+    )
 
 
 # The Cast comes first because TensorRT takes uint8 only so. Normalising is a batch norm with fixed statistics: Sub and
@@ -172,17 +203,51 @@ _MIRROR = """
     {out} = Slice ({x}, minus_one, far_left, three, minus_one)
 """
 
-_NET = """
+_PAD = """
+    {v}_side = Shape <start = 2, end = 4> ({whole})
+    {v}_multiple = Constant <value_ints = [{multiple}]> ()
+    {v}_less = Constant <value_ints = [{less}]> ()
+    {v}_raised = Add ({v}_side, {v}_less)
+    {v}_steps = Div ({v}_raised, {v}_multiple)
+    {v}_padded_side = Mul ({v}_steps, {v}_multiple)
+    {v}_missing = Sub ({v}_padded_side, {v}_side)
+    {v}_nowhere_else = Constant <value_ints = [0, 0, 0, 0, 0, 0]> ()
+    {v}_pads = Concat <axis = 0> ({v}_nowhere_else, {v}_missing)
+    {v}_padded = Pad ({whole}, {v}_pads)
+"""
+
+# Cells of stride 4 that see anything of the image.
+_CROP = """
+    {v}_begun = Add ({v}_side, three)
+    {v}_cells = Div ({v}_begun, four)
+    {v}_corner = Constant <value_ints = [0, 0]> ()
+    {v}_axes = Constant <value_ints = [2, 3]> ()
+    {v}_features = Slice ({v}_uncut, {v}_corner, {v}_cells, {v}_axes)
+"""
+
+_SHORTCUT = """
     {v}_input = Cast <to = {dtype}> ({view})
     {v}_shortcut, {v}_context = swsss.encoder{net} ({v}_input)
     {v}_size = Shape <start = 2, end = 4> ({v}_shortcut)
     {v}_depth = Shape <start = 0, end = 2> ({v}_context)
     {v}_shape = Concat <axis = 0> ({v}_depth, {v}_size)
-    {v}_spread = Resize <mode = "linear", coordinate_transformation_mode = "align_corners">
+    {v}_spread = Resize <mode = "linear", coordinate_transformation_mode = "{corners}">
         ({v}_context, , , {v}_shape)
     {v}_joined = Concat <axis = 1> ({v}_spread, {v}_shortcut)
     {v}_decoded = swsss.decoder{net} ({v}_joined)
-    {v}_features = Cast <to = 1> ({v}_decoded)
+    {decoded} = Cast <to = 1> ({v}_decoded)
+"""
+
+_PATCHES = """
+    {v}_input = Cast <to = {dtype}> ({view})
+    {v}_context = swsss.encoder{net} ({v}_input)
+    {v}_depth = Shape <start = 0, end = 2> ({v}_context)
+    {v}_input_side = Shape <start = 2, end = 4> ({v}_input)
+    {v}_size = Div ({v}_input_side, four)
+    {v}_shape = Concat <axis = 0> ({v}_depth, {v}_size)
+    {v}_spread = Resize <mode = "linear", coordinate_transformation_mode = "half_pixel"> ({v}_context, , , {v}_shape)
+    {v}_decoded = swsss.decoder{net} ({v}_spread)
+    {decoded} = Cast <to = 1> ({v}_decoded)
 """
 
 # Of the 1×1 classifier only the candidates' rows are computed.
@@ -196,7 +261,7 @@ _GATHERED_HEAD = """
     {v}_product = MatMul ({v}_rows, {v}_flat)
     {v}_sum = Add ({v}_product, {v}_bias_column)
     {v}_slots = Shape <start = 0, end = 2> ({v}_sum)
-    {v}_logits_shape = Concat <axis = 0> ({v}_slots, {v}_size)
+    {v}_logits_shape = Concat <axis = 0> ({v}_slots, {cells})
     {v}_raw = Reshape ({v}_sum, {v}_logits_shape)
 """
 

@@ -13,7 +13,6 @@ from swsss.checkpoint import Task
 from swsss.config import Tta
 from swsss.data.classes import palette
 from swsss.data.files import write_whole
-from swsss.data.transforms import MEAN, STD
 from swsss.errors import UserError
 from swsss.export.assemble import assemble
 from swsss.export.decision import Decision
@@ -25,6 +24,7 @@ from swsss.export.model_file import pack
 from swsss.export.proof import Comparison, compare, require_agreement, require_candidates, start_session
 from swsss.export.samples import proof_cases
 from swsss.export.source import Source
+from swsss.nets.patch_net import PatchNet
 from swsss.predict import VIEWS
 
 # What one ONNX file can hold, less the room for its nodes.
@@ -122,8 +122,8 @@ def describe(source: Source, options: ExportOptions) -> ModelInfo:
         task=task,
         classes=source.classes.names,
         palette=tuple((red, green, blue) for red, green, blue in colours),
-        mean=MEAN,
-        std=STD,
+        mean=source.nets[0].mean,
+        std=source.nets[0].std,
         scales=VIEWS[tta].scales,
         flip=VIEWS[tta].flip,
         max_side=options.max_side,
@@ -156,6 +156,11 @@ def _check(source: Source, out: Path, options: ExportOptions) -> None:
         raise UserError(f"--out {out} must end in .onnx.")
     if out.is_dir():
         raise UserError(f"--out {out} is a folder; name a file.")
+    if options.precision == "int8" and any(isinstance(net, PatchNet) for net in source.nets):
+        raise UserError(
+            f"--precision int8 is for convolutional encoders, and {source.name} has a ViT, whose activations do not "
+            "fit 256 steps a tensor; export it as fp16."
+        )
     if options.max_side < 32:
         raise UserError(f"--max-side {options.max_side} is too small for the nets; give 32 or more.")
     if options.tag_penalty and _task(source, options) == "plain":

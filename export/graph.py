@@ -9,8 +9,7 @@ from torch.nn import functional as F
 from swsss.candidates import NEVER, all_classes, predicted_classes, tag_bias
 from swsss.confidence import inverse_confidence
 from swsss.config import Tta
-from swsss.data.transforms import normalise
-from swsss.nets import DeepLabV3Plus
+from swsss.nets import SegmentationNet
 from swsss.predict import average_scores
 
 MAX_SIDE = 2048
@@ -32,7 +31,7 @@ class LabelGraph(nn.Module):
 
     def __init__(
         self,
-        nets: Sequence[DeepLabV3Plus],
+        nets: Sequence[SegmentationNet],
         tta: Tta = "none",
         max_side: int = MAX_SIDE,
         *,
@@ -46,6 +45,7 @@ class LabelGraph(nn.Module):
         self.temperature = temperature
         self.tag_penalty = tag_penalty
         self.num_classes = nets[0].num_classes
+        self.normalise = nets[0].normalise
         self.eval()
 
     def forward(self, image: Tensor, candidates: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -75,7 +75,8 @@ class LabelGraph(nn.Module):
 
     def _average(self, image: Tensor, candidates: Tensor) -> Tensor:
         size = (image.shape[1], image.shape[2])
-        pixels = F.interpolate(normalise(image.permute(0, 3, 1, 2)), reduced_size(size, self.max_side), mode="bilinear")
+        reduced = reduced_size(size, self.max_side)
+        pixels = F.interpolate(self.normalise(image.permute(0, 3, 1, 2)), reduced, mode="bilinear")
         return average_scores(list(self.nets), pixels, candidates, size, self.tta)
 
     def decide(self, scores: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,7 +90,7 @@ class LabelGraph(nn.Module):
 class _Bounded(nn.Module):
     """A net whose logits stay finite, as in the exported graph, where half precision may overflow."""
 
-    def __init__(self, net: DeepLabV3Plus) -> None:
+    def __init__(self, net: SegmentationNet) -> None:
         super().__init__()
         self.net = net
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from swsss.errors import UserError
 from swsss.export.samples import Case
 
 _OPERATORS = {"Conv", "Add", "Concat", "Clip", "Relu", "MaxPool"}
-_STEM = "/backbone.stem."
+_STEM = re.compile(r"/backbone\.(stem|body\.(conv_stem|stem|conv1))[._]")
 
 # A range is the mean of what the images span, each for itself: one odd image must not coarsen the steps of all others.
 _RANGES = {"CalibMovingAverage": True}
@@ -108,7 +109,7 @@ def nodes_to_quantise(graph: onnx.GraphProto) -> list[str]:
         for node in graph.node
         if node.op_type in _OPERATORS
         and (node.name.endswith("_joined") or "/" in node.name)
-        and not any(_STEM in name for name in node.input)
+        and not any(_STEM.search(name) for name in node.input)
     ]
 
 

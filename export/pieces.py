@@ -8,7 +8,7 @@ import copy
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import cast
@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from swsss.nets import DeepLabV3Plus
+from swsss.errors import UserError
+from swsss.nets import DeepLabV3Plus, SegmentationNet
+from swsss.nets.patch_net import PatchNet
 
 OPSET = 18
 
@@ -34,6 +36,19 @@ class Encoder(nn.Module):
         """Return shortcut and context."""
         low, high = self.backbone(image)
         return self.shortcut(low), self.aspp(high)
+
+
+class PatchEncoder(nn.Module):
+    """Normalised image [N, 3, H, W] of whole patches to the context that is upsampled."""
+
+    def __init__(self, net: PatchNet) -> None:
+        super().__init__()
+        self.backbone, self.project = net.backbone, net.project
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the context, one place a patch."""
+        context: Tensor = self.project(self.backbone(image))
+        return context
 
 
 class SizelessASPP(nn.Module):
@@ -73,16 +88,47 @@ class Piece:
         return [value.name for value in self.graph.output]
 
 
-def net_pieces(net: DeepLabV3Plus, *, half: bool) -> tuple[Piece, Piece]:
+def net_pieces(net: SegmentationNet, *, half: bool) -> tuple[Piece, Piece]:
     """Encoder and decoder of a net, batch norm folded into the convolutions.
+
+    The attention of a ViT has to know how many patches there are: its encoder is exported with symbolic sizes.
 
     Args:
         net: In evaluation mode; not changed.
         half: Compute in float16.
+
+    Raises:
+        UserError: torch cannot export the encoder.
     """
     net = copy.deepcopy(net).eval()
     fold_batch_norm(net)
     dtype = torch.float16 if half else torch.float32
+    try:
+        if isinstance(net, PatchNet):
+            return _patch_pieces(net, dtype)
+        assert isinstance(net, DeepLabV3Plus), "there is no third family"
+        return _convolutional_pieces(net, dtype)
+    except torch.onnx.OnnxExporterError as error:
+        raise UserError(
+            f"torch {torch.__version__} cannot export the encoder {net.config.backbone} ({_first(error)}); "
+            "choose another net.backbone."
+        ) from None
+
+
+def _first(error: Exception) -> str:
+    cause = error.__cause__ or error
+    return (str(cause).splitlines() or [type(cause).__name__])[0].rstrip(".")
+
+
+def _patch_pieces(net: PatchNet, dtype: torch.dtype) -> tuple[Piece, Piece]:
+    encoder, decoder = PatchEncoder(net).to(dtype), net.decoder.to(dtype)
+    # No side is 1 or equal to another: of such sizes the exporter would think that they are always so.
+    rows, columns = 3 * net.multiple, 5 * net.multiple
+    context = torch.zeros(1, net.config.aspp_channels, 16, 24, dtype=dtype)
+    return _piece(encoder, torch.zeros(2, 3, rows, columns, dtype=dtype), free=(0, 2, 3)), _piece(decoder, context)
+
+
+def _convolutional_pieces(net: DeepLabV3Plus, dtype: torch.dtype) -> tuple[Piece, Piece]:
     encoder, decoder = Encoder(net).to(dtype), net.decoder.to(dtype)
     image = torch.zeros(1, 3, 64, 96, dtype=dtype)
     with torch.no_grad():
@@ -104,10 +150,18 @@ def fold_batch_norm(module: nn.Module) -> None:
         previous = name
 
 
-def _piece(module: nn.Module, example: Tensor) -> Piece:
+def _piece(module: nn.Module, example: Tensor, free: Sequence[int] = ()) -> Piece:
+    """Export a module; the dimensions `free` of its input become symbolic."""
+    shapes = (dict.fromkeys(free, torch.export.Dim.DYNAMIC),) if free else None
     with _quiet():
         program = torch.onnx.export(
-            module.eval(), (example,), dynamo=True, external_data=False, opset_version=OPSET, verbose=False
+            module.eval(),
+            (example,),
+            dynamo=True,
+            external_data=False,
+            opset_version=OPSET,
+            verbose=False,
+            dynamic_shapes=shapes,
         )
     assert program is not None
     graph = program.model_proto.graph

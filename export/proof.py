@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 import torch
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from swsss.data.images import Pixels
 from swsss.errors import UserError
@@ -15,6 +16,9 @@ from swsss.export.samples import Case
 
 TIE: dict[Precision, float] = {"fp32": 1e-4, "fp16": 0.03}
 """Two classes whose logits PyTorch has this close, as a share of the largest logit, may be swapped by rounding."""
+
+
+_FAILURES = (runtime.Fail, runtime.InvalidArgument, runtime.RuntimeException)
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,21 @@ def compare(model: bytes, graph: LabelGraph, cases: Iterable[Case]) -> list[Comp
     """Run every case through ONNX Runtime and through PyTorch.
 
     Raises:
-        UserError: The net gives NaN.
+        UserError: The net gives NaN, or the graph cannot be computed at a case's size.
     """
     session = start_session(model)
     conditioned = len(session.get_inputs()) > 1
-    return [_compare(run_case(session, case), graph, case, conditioned=conditioned) for case in cases]
+    return [_compare(_computed(session, case), graph, case, conditioned=conditioned) for case in cases]
+
+
+def _computed(session: onnxruntime.InferenceSession, case: Case) -> tuple[Pixels, Pixels]:
+    try:
+        return run_case(session, case)
+    except _FAILURES:
+        raise UserError(
+            f"The exported graph fails at {case.image.shape[1]}×{case.image.shape[2]} pixels: the encoder divides its "
+            "image by a size that torch's exporter takes for a constant. Choose another net.backbone to export."
+        ) from None
 
 
 def require_agreement(comparisons: Iterable[Comparison], precision: Precision) -> None:

@@ -10,7 +10,7 @@ from swsss.confidence import mean_temperature
 from swsss.config import Labeller, LabelsConfig, Tta, load_config
 from swsss.data.classes import ClassTable
 from swsss.errors import UserError
-from swsss.nets import DeepLabV3Plus
+from swsss.nets import SegmentationNet
 
 _ROLES: dict[Labeller, tuple[str, ...]] = {
     "hybridnet": ("hybridnet",),
@@ -35,7 +35,7 @@ class Source:
     """
 
     name: str
-    nets: tuple[DeepLabV3Plus, ...]
+    nets: tuple[SegmentationNet, ...]
     classes: ClassTable
     task: Task
     tta: Tta
@@ -106,4 +106,6 @@ def hash_files(files: Sequence[Path]) -> str:
 def _same_classes(path: Path, checkpoints: Sequence[Checkpoint]) -> ClassTable:
     if len({checkpoint.classes for checkpoint in checkpoints}) > 1:
         raise UserError(f"The nets in {path} know different classes; they are not of one run.")
+    if len({(checkpoint.net.mean, checkpoint.net.std) for checkpoint in checkpoints}) > 1:
+        raise UserError(f"The nets in {path} have encoders of different normalisation; they are not of one run.")
     return checkpoints[0].classes

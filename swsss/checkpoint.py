@@ -13,9 +13,8 @@ from safetensors.torch import save
 from swsss import __version__
 from swsss.data.classes import ClassTable
 from swsss.data.files import write_whole
-from swsss.data.transforms import MEAN, STD
 from swsss.errors import UserError
-from swsss.nets import DeepLabV3Plus, NetConfig
+from swsss.nets import NetConfig, SegmentationNet, make_net
 from swsss.nets.authors import load_authors
 
 FORMAT = 1
@@ -37,7 +36,7 @@ class Checkpoint:
         facts: Anything else worth keeping, JSON values.
     """
 
-    net: DeepLabV3Plus
+    net: SegmentationNet
     classes: ClassTable
     task: Task
     role: str = ""
@@ -54,8 +53,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "role": checkpoint.role,
         "temperature": checkpoint.temperature,
         "classes": checkpoint.classes.names,
-        "mean": MEAN,
-        "std": STD,
+        "mean": checkpoint.net.mean,
+        "std": checkpoint.net.std,
         "net": checkpoint.net.config.model_copy(update={"weights": ""}).model_dump(mode="json"),
         "facts": checkpoint.facts,
     }
@@ -72,8 +71,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise UserError(f"There is no model file {path}.")
     if path.suffix in {".pth", ".pt"}:
-        net, classes = load_authors(path)
-        return Checkpoint(net.eval(), classes, "conditioned")
+        theirs, classes = load_authors(path)
+        return Checkpoint(theirs.eval(), classes, "conditioned")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -81,7 +80,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is not a whole safetensors file ({error}).") from None
     header = _header(path, metadata)
-    net = DeepLabV3Plus(NetConfig.model_validate(header["net"]), len(header["classes"]))
+    net = make_net(NetConfig.model_validate(header["net"]), len(header["classes"]))
+    net.mean, net.std = tuple(header["mean"]), tuple(header["std"])
     try:
         net.load_state_dict(state)
     except RuntimeError:
@@ -112,8 +112,15 @@ def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
                 f"{path} has format {header['format']}, newer than this swsss reads ({FORMAT}); upgrade swsss."
             )
         NetConfig.model_validate(header["net"])
-        if absent := {"classes", "task", "role", "facts"} - header.keys():
+        if absent := {"classes", "task", "role", "facts", "mean", "std"} - header.keys():
             raise KeyError(*absent)
-    except (KeyError, TypeError, json.JSONDecodeError, ValidationError):
+    except ValidationError as error:
+        raise UserError(f"{path} holds a net that this swsss cannot build: {_first(error)}.") from None
+    except (KeyError, TypeError, json.JSONDecodeError):
         raise UserError(f"{path} was not written by swsss: it carries no description of its net.") from None
     return header
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ').rstrip('.')}"

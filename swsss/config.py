@@ -60,6 +60,9 @@ class OptimizerConfig(_Settings):
     )
     head_lr_factor: float = Field(10.0, gt=0, description="learning rate of the classifier, times lr")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="learning rate of the encoder's block i of n, times this ^ (n - i); 1 = off"
+    )
     weight_decay: float = Field(4e-5, ge=0)
     power: float = Field(0.9, ge=0, description="lr falls as (1 - step / steps) ^ power")
 
@@ -222,7 +225,9 @@ def _sentence(source: str, location: tuple[int | str, ...], message: str, kind: 
     key = ".".join(str(part) for part in location)
     if kind == "extra_forbidden":
         return f"{source}: there is no setting '{key}'."
-    return f"{source}: setting '{key}': {message[0].lower()}{message[1:]}."
+    message = message.removeprefix("Value error, ")
+    stop = "" if message.endswith("?") else "."
+    return f"{source}: setting '{key}': {message[0].lower()}{message[1:]}{stop}"
 
 
 def _read(file: Path) -> str:

@@ -12,8 +12,7 @@ from torch.nn import functional as F
 from swsss.candidates import all_classes, gather_candidates, tag_bias
 from swsss.config import Tta
 from swsss.data.images import Pixels
-from swsss.data.transforms import normalise
-from swsss.nets import DeepLabV3Plus
+from swsss.nets import SegmentationNet
 from swsss.nets.deeplab import upsample
 
 
@@ -38,11 +37,11 @@ VIEWS: dict[Tta, Views] = {
 }
 
 
-def predict_scores(nets: Sequence[nn.Module], images: Tensor, candidates: Tensor, tta: Tta = "none") -> Tensor:
+def predict_scores(nets: Sequence[SegmentationNet], images: Tensor, candidates: Tensor, tta: Tta = "none") -> Tensor:
     """Candidate logits at image size, averaged over nets, scales and flips.
 
     Args:
-        nets: Nets with `forward` as `DeepLabV3Plus`; several are averaged.
+        nets: Nets of one normalisation; several are averaged.
         images: uint8 [N, 3, H, W] RGB, upright.
         candidates: int64 [N, K] class ids, -1 for an empty slot.
         tta: "none", "flip", or "paper" (five scales, each with its flip).
@@ -50,7 +49,7 @@ def predict_scores(nets: Sequence[nn.Module], images: Tensor, candidates: Tensor
     Returns:
         float32 [N, K, H, W].
     """
-    return average_scores(nets, normalise(images), candidates, (images.shape[2], images.shape[3]), tta)
+    return average_scores(nets, nets[0].normalise(images), candidates, (images.shape[2], images.shape[3]), tta)
 
 
 def average_scores(
@@ -91,7 +90,7 @@ class Predictor:
         tag_penalty: Logits taken off the classes that tags exclude; 0 where tags are law.
     """
 
-    nets: Sequence[DeepLabV3Plus]
+    nets: Sequence[SegmentationNet]
     device: torch.device
     precision: str = "32"
     tta: Tta = "none"

@@ -15,7 +15,7 @@ from swsss.config import RESUMABLE_CHANGES, Config, load_config
 from swsss.data.files import write_whole
 from swsss.errors import UserError
 from swsss.inputs import Inputs
-from swsss.nets import DeepLabV3Plus
+from swsss.nets import SegmentationNet
 
 LEFTOVER = ".*.tmp"
 """What `write_whole` names a file before it is whole."""
@@ -43,7 +43,7 @@ class Run:
         """The checkpoint of a role: hybridnet, pseudonet, final or baseline."""
         return checkpoint_path(self.folder, role)
 
-    def placed(self, net: DeepLabV3Plus) -> DeepLabV3Plus:
+    def placed(self, net: SegmentationNet) -> SegmentationNet:
         """A net on the run's device, in the layout it computes fastest in."""
         return net.to(self.fabric.device).to(memory_format=torch.channels_last)
 

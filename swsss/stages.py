@@ -13,7 +13,7 @@ from swsss.data.dataset import Sample
 from swsss.data.transforms import Augment, Strong
 from swsss.errors import UserError
 from swsss.held_aside import save_nets, selection_for
-from swsss.nets import DeepLabV3Plus, build_net
+from swsss.nets import SegmentationNet, build_net
 from swsss.predict import Predictor
 from swsss.progress import Bar
 from swsss.pseudo_labels import Labeller, begin_labels, pseudo_labelled, source_of, write_labels
@@ -201,7 +201,7 @@ def _train(run: Run, stage: str, task: TrainingTask, streams: Sequence[Stream], 
     Processes(run.fabric).agree(error)
 
 
-def _net(run: Run, number: int, start: str = "") -> DeepLabV3Plus:
+def _net(run: Run, number: int, start: str = "") -> SegmentationNet:
     """A net of the run; `number` tells apart nets that must not start from the same random weights."""
     if start:
         return _started_from(start, run.inputs.classes).train()
@@ -209,7 +209,7 @@ def _net(run: Run, number: int, start: str = "") -> DeepLabV3Plus:
     return build_net(run.config.net, len(run.inputs.classes))
 
 
-def _started_from(start: str, classes: ClassTable) -> DeepLabV3Plus:
+def _started_from(start: str, classes: ClassTable) -> SegmentationNet:
     checkpoint = load_checkpoint(Path(start).expanduser())
     if checkpoint.classes != classes:
         raise UserError(f"{start} has other classes than the data set ({', '.join(checkpoint.classes.names)}).")

@@ -59,7 +59,7 @@ SETTINGS = [
     (["--set", "stage1.lr=fast"], "setting 'stage1.lr': input should be a valid number"),
     (["--set", "stage1.lr.head=1"], "'lr' is a value, not a table of settings"),
     (["--set", "stage1.batch=5"], "setting 'stage1.batch': input should be a multiple of 2"),
-    (["--set", "net.backbone=vgg"], "setting 'net.backbone': input should be 'resnet18', "),
+    (["--set", "net.backbone=vgg16x"], "has an encoder 'vgg16x'; did you mean vgg16, "),
     (["--set", "stage1.labelled.jitter=[0, 0, 0, 1]"], "setting 'stage1.labelled.jitter.3': input should be less"),
     (["--set", "stage1.crop=8", "--set", "seed=-1"], "2 problems in the inputs; nothing was started:"),
     (["--set", "run.precision=16"], "run.precision = '16' needs a CUDA device; use 'bf16' or '32' on the CPU."),

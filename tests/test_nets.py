@@ -12,11 +12,12 @@ from torchvision.ops import SqueezeExcitation
 
 from swsss.errors import UserError
 from swsss.nets import DeepLabV3Plus, NetConfig, build_net
-from swsss.nets.backbones import BACKBONES, build_backbone, read_weights
+from swsss.nets.backbones import build_backbone, read_weights
+from swsss.nets.names import TORCHVISION
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
-@pytest.mark.parametrize("stride", [8, 16])
+@pytest.mark.parametrize("backbone", TORCHVISION)
+@pytest.mark.parametrize("stride", [8, 16, 32])
 def test_shapes(backbone: str, stride: int) -> None:
     # On "meta" nothing is computed, which makes the largest net nearly as quick as the smallest.
     with torch.device("meta"):

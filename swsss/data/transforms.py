@@ -1,6 +1,6 @@
 """Augmentation of an image and its mask together, with torchvision's `transforms.v2`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from swsss.data.classes import IGNORE
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-"""ImageNet statistics of RGB in 0..1, which every torchvision backbone was trained with."""
+"""ImageNet statistics of RGB in 0..1, which every torchvision backbone was trained with; timm names its own."""
 
 _FILL = {tv_tensors.Image: [round(255 * mean) for mean in MEAN], tv_tensors.Mask: IGNORE}
 
@@ -163,8 +163,17 @@ class Augment:
         return image.as_subclass(Tensor), mask.as_subclass(Tensor)
 
 
-def normalise(images: Tensor) -> Tensor:
-    """uint8 [N, 3, H, W] to float32, ImageNet-normalised, on the same device, channels last."""
-    mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1) * 255
-    std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1) * 255
-    return ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+def normalise(images: Tensor, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> Tensor:
+    """Bring pixels to the statistics an encoder is used to.
+
+    Args:
+        images: uint8 [N, 3, H, W].
+        mean: Of RGB in 0..1.
+        std: Likewise.
+
+    Returns:
+        float32, on the same device, channels last.
+    """
+    centre = torch.tensor(mean, device=images.device).view(1, 3, 1, 1) * 255
+    spread = torch.tensor(std, device=images.device).view(1, 3, 1, 1) * 255
+    return ((images.float() - centre) / spread).contiguous(memory_format=torch.channels_last)

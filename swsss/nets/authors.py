@@ -8,8 +8,9 @@ from torch import Tensor
 
 from swsss.data.classes import VOC_NAMES, ClassTable
 from swsss.errors import UserError
-from swsss.nets.backbones import read_state_dict
-from swsss.nets.deeplab import DeepLabV3Plus, NetConfig
+from swsss.nets.config import NetConfig
+from swsss.nets.deeplab import DeepLabV3Plus
+from swsss.nets.state_dicts import read_state_dict
 
 # Their parameter names -> ours, first match wins.
 _NAMES = [

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 import torchvision.models as tv
 from torch import Tensor, nn
 
 from swsss.errors import UserError
+from swsss.nets.state_dicts import load_weights, read_state_dict
 
 
 class Backbone(nn.Module):
     """A classification net cut into five stages.
+
+    Odd sides are rounded up at every stride, so that any size will do (`multiple`).
 
     Args:
         stem: Image to stride 4 or less.
@@ -19,6 +21,8 @@ class Backbone(nn.Module):
         low_channels: Channels after the first stage, at stride 4.
         high_channels: Channels after the last stage.
     """
+
+    multiple = 1
 
     def __init__(self, stem: nn.Module, stages: list[nn.Module], low_channels: int, high_channels: int) -> None:
         super().__init__()
@@ -45,7 +49,7 @@ def _resnet(net: tv.ResNet, weights: dict[str, Tensor] | None, deep_stem: bool) 
             raise UserError("The deep stem goes with resnet50 and resnet101 only; set net.deep_stem = false.")
         first.conv1 = nn.Conv2d(128, first.conv1.out_channels, 1, bias=False)
         first.downsample[0] = nn.Conv2d(128, old.out_channels, 1, bias=False)
-    _load_weights(net, weights, prefix_dropped="fc.")
+    load_weights(net, weights, prefix_dropped="fc.")
     low = net.layer1[-1]
     low_channels = (low.conv3 if hasattr(low, "conv3") else low.conv2).out_channels
     stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
@@ -70,21 +74,22 @@ def _deep_stem() -> nn.Sequential:
 
 
 def _mobilenet_v2(net: tv.MobileNetV2, weights: dict[str, Tensor] | None, deep_stem: bool) -> Backbone:
-    _no_deep_stem(deep_stem)
-    _load_weights(net, weights, prefix_dropped="classifier.")
+    no_deep_stem(deep_stem)
+    load_weights(net, weights, prefix_dropped="classifier.")
     # The last 1×1 convolution (to 1280 channels) serves classification only.
     blocks = net.features
     return Backbone(blocks[0:2], [blocks[2:4], blocks[4:7], blocks[7:14], blocks[14:18]], 24, 320)
 
 
 def _mobilenet_v3(net: tv.MobileNetV3, weights: dict[str, Tensor] | None, deep_stem: bool) -> Backbone:
-    _no_deep_stem(deep_stem)
-    _load_weights(net, weights, prefix_dropped="classifier.")
+    no_deep_stem(deep_stem)
+    load_weights(net, weights, prefix_dropped="classifier.")
     blocks = net.features
     return Backbone(blocks[0:2], [blocks[2:4], blocks[4:7], blocks[7:13], blocks[13:17]], 24, 960)
 
 
-def _no_deep_stem(deep_stem: bool) -> None:
+def no_deep_stem(deep_stem: bool) -> None:
+    """Refuse the deep stem."""
     if deep_stem:
         raise UserError("The deep stem goes with resnet50 and resnet101 only; set net.deep_stem = false.")
 
@@ -98,15 +103,13 @@ _BUILDERS: dict[str, Callable[..., Backbone]] = {
     "mobilenet_v3_large": _mobilenet_v3,
 }
 
-BACKBONES = tuple(_BUILDERS)
-
 
 def build_backbone(name: str, output_stride: int, *, deep_stem: bool, weights: str) -> Backbone:
     """Build a dilated backbone.
 
     Args:
-        name: One of `BACKBONES`.
-        output_stride: 8 or 16: input pixels per feature pixel of the last stage.
+        name: One of `TORCHVISION`.
+        output_stride: 8, 16 or 32: input pixels per feature pixel of the last stage.
         deep_stem: Use the 3×3 stem (resnet50 and resnet101 only).
         weights: "" for random, a torchvision weights name ("IMAGENET1K_V2", "DEFAULT"), or a file with a state dict.
 
@@ -120,7 +123,7 @@ def build_backbone(name: str, output_stride: int, *, deep_stem: bool, weights: s
     if output_stride == 8:
         _dilate(stages[-2], before=1, after=2)
         _dilate(stages[-1], before=2, after=4)
-    else:
+    elif output_stride == 16:
         _dilate(stages[-1], before=1, after=2)
     return backbone
 
@@ -162,39 +165,3 @@ def read_weights(name: str, weights: str) -> dict[str, Tensor]:
             f"The weights {weights} of {name} cannot be downloaded ({error}); "
             "give a local file with --set net.weights=FILE, or train from scratch with --set net.weights=''."
         ) from None
-
-
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read a `.pth` state dict without unpickling anything but tensors.
-
-    Raises:
-        UserError: The file is not a state dict of tensors.
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises half a dozen kinds, and each means the same to the user
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path} cannot be loaded as weights only ({first}).") from None
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
-        raise UserError(f"{path} holds no state dict (a mapping of names to tensors).")
-    return {key.removeprefix("module."): value for key, value in state.items()}
-
-
-def _load_weights(net: nn.Module, weights: dict[str, Tensor] | None, prefix_dropped: str) -> None:
-    if weights is None:
-        return
-    wanted = net.state_dict()
-    fitting = {key: value for key, value in weights.items() if key in wanted and value.shape == wanted[key].shape}
-    missing = [
-        key
-        for key in wanted
-        if key not in fitting and not key.startswith(prefix_dropped) and not key.endswith("num_batches_tracked")
-    ]
-    if missing:
-        raise UserError(
-            f"The backbone weights do not fit this net: {len(missing)} of {len(wanted)} tensors are missing or of "
-            f"another shape (first: {missing[0]}); check net.backbone and net.deep_stem."
-        )
-    net.load_state_dict(fitting, strict=False)

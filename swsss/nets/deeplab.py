@@ -1,32 +1,14 @@
 """DeepLabV3+ (Chen et al., Encoder-Decoder with Atrous Separable Convolution, ECCV 2018)."""
 
-from typing import Literal
-
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from swsss.nets.backbones import build_backbone
-
-BackboneName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2", "mobilenet_v3_large"]
-
-
-class NetConfig(BaseModel):
-    """Everything that decides the shape of a net, and the weights it starts from."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    backbone: BackboneName = "resnet101"
-    weights: str = Field("", description="torchvision weights name, file with a state dict, or '' for random")
-    output_stride: Literal[8, 16] = 16
-    deep_stem: bool = False
-    aspp_channels: int = Field(256, ge=8)
-    aspp_rates: tuple[int, int, int] = (6, 12, 18)
-    shortcut_channels: int = Field(48, ge=1)
-    shortcut_kernel: Literal[1, 3] = 3
-    separable: bool = Field(False, description="depthwise separable 3×3 convolutions in ASPP and decoder")
-    dropout: float = Field(0.5, ge=0, lt=1)
+from swsss.nets.config import NetConfig
+from swsss.nets.names import TORCHVISION
+from swsss.nets.net import SegmentationNet
+from swsss.nets.timm_backbones import build_timm_backbone
 
 
 def conv_bn_relu(
@@ -61,51 +43,48 @@ class ASPP(nn.Module):
         return joined
 
 
-class DeepLabV3Plus(nn.Module):
-    """DeepLabV3+ whose forward ends at stride 4.
-
-    The upsampling to the image belongs to the caller, because only the candidate channels need it.
+class DeepLabV3Plus(SegmentationNet):
+    """DeepLabV3+ over a convolutional encoder.
 
     Args:
         config: Shape of the net; `config.weights` is not read here.
         num_classes: Output channels, background included.
+        weights: Of the encoder.
     """
 
     def __init__(self, config: NetConfig, num_classes: int, *, weights: str = "") -> None:
-        super().__init__()
-        self.config = config
-        self.num_classes = num_classes
-        self.backbone = build_backbone(
-            config.backbone, config.output_stride, deep_stem=config.deep_stem, weights=weights
-        )
-        self.aspp = ASPP(self.backbone.high_channels, config)
-        self.shortcut = conv_bn_relu(self.backbone.low_channels, config.shortcut_channels, config.shortcut_kernel)
+        build = build_backbone if config.backbone in TORCHVISION else build_timm_backbone
+        backbone = build(config.backbone, config.output_stride, deep_stem=config.deep_stem, weights=weights)
+        super().__init__(config, num_classes, backbone.multiple)
+        self.backbone = backbone
+        self.aspp = ASPP(backbone.high_channels, config)
+        self.shortcut = conv_bn_relu(backbone.low_channels, config.shortcut_channels, config.shortcut_kernel)
         channels = config.aspp_channels
         self.decoder = nn.Sequential(
             conv_bn_relu(channels + config.shortcut_channels, channels, 3, separable=config.separable),
             conv_bn_relu(channels, channels, 3, separable=config.separable),
         )
         self.classifier = nn.Conv2d(channels, num_classes, 1)
+        self.freeze_encoder()
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Normalised float [N, 3, H, W] to logits [N, C, ceil(H/4), ceil(W/4)]."""
+    @property
+    def corners(self) -> bool:
+        """Whether the corner features of both strides see the same pixels.
+
+        Overlapping convolutions with symmetric padding look at pixels 0, s, 2 s, ...; patches, which need padding to a
+        multiple of their side, lie beside each other like the pixels of a smaller image.
+        """
+        return self.multiple == 1
+
+    def logits(self, image: Tensor) -> Tensor:
+        """See `SegmentationNet.logits`."""
         low, high = self.backbone(image)
         shortcut = self.shortcut(low)
-        logits: Tensor = self.classifier(
-            self.decoder(torch.cat([upsample(self.aspp(high), shortcut.shape[2:]), shortcut], 1))
-        )
+        context = F.interpolate(self.aspp(high), size=shortcut.shape[2:], mode="bilinear", align_corners=self.corners)
+        logits: Tensor = self.classifier(self.decoder(torch.cat([context, shortcut], 1)))
         return logits
 
 
 def upsample(values: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
     """Bilinear to `size` (H, W) with aligned corners, as the authors do everywhere."""
     return F.interpolate(values, size=tuple(size), mode="bilinear", align_corners=True)
-
-
-def build_net(config: NetConfig, num_classes: int) -> DeepLabV3Plus:
-    """A net ready for training: the backbone from `config.weights`, the rest freshly drawn.
-
-    Raises:
-        UserError: The backbone weights cannot be had or do not fit.
-    """
-    return DeepLabV3Plus(config, num_classes, weights=config.weights)

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -16,6 +15,7 @@ from swsss.errors import Interrupted
 from swsss.progress import Bar
 from swsss.signals import stop_signals
 from swsss.training.distributed import Processes, synchronise_batch_norm
+from swsss.training.layers import layer_factors
 from swsss.training.loader import Batch, Stream, default_workers, seed_of, training_batches
 from swsss.training.log import TrainingLog
 from swsss.training.selection import Selection
@@ -150,14 +150,15 @@ class _Training:
 
 
 def _optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
+    named = dict(module.named_parameters())
     factors = {"backbone": 1.0, "decoder": config.decoder_lr_factor, "classifier": config.head_lr_factor}
-    groups: list[dict[str, Any]] = [
-        {"params": [value for name, value in module.named_parameters() if _part(name) == part], "factor": factor}
-        for part, factor in factors.items()
-    ]
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, layer in zip(named, layer_factors(list(named), config.layer_decay), strict=True):
+        groups.setdefault(layer * factors[_part(name)], []).append(named[name])
+    grouped = [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
     if config.optimizer == "adamw":
-        return AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
-    return SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+        return AdamW(grouped, lr=config.lr, weight_decay=config.weight_decay)
+    return SGD(grouped, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
 
 
 def _part(name: str) -> str:

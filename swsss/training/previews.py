@@ -9,7 +9,7 @@ import torch
 from swsss.data.dataset import read_sample
 from swsss.data.png import write_picture
 from swsss.inputs import Inputs
-from swsss.nets import DeepLabV3Plus
+from swsss.nets import SegmentationNet
 from swsss.predict import Predictor
 from swsss.report import Picture, contact_sheet
 from swsss.training.log import TrainingLog
@@ -30,7 +30,7 @@ class Previews:
         masked: Whether predictions are masked by the tags.
     """
 
-    nets: Mapping[str, DeepLabV3Plus]
+    nets: Mapping[str, SegmentationNet]
     inputs: Inputs
     folder: Path
     device: torch.device

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from swsss.candidates import all_classes, candidate_scores, predicted_classes
 from swsss.config import PixelLoss, Stage1Config
 from swsss.data.classes import IGNORE
-from swsss.data.transforms import normalise
-from swsss.nets import DeepLabV3Plus
+from swsss.nets import SegmentationNet
 from swsss.training.cross_training import RunningIoU, image_weights
 from swsss.training.distributed import summed
 from swsss.training.loader import Batch
@@ -29,7 +28,7 @@ class Task(Protocol):
     memory: nn.Module
     """Everything else that must survive a resume, as buffers."""
 
-    nets: dict[str, DeepLabV3Plus]
+    nets: dict[str, SegmentationNet]
     """The nets by role."""
 
     def losses(self, module: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
@@ -44,7 +43,7 @@ class Task(Protocol):
 class Pair(nn.Module):
     """HybridNet and PseudoNet in one module, so that one wrapper serves both."""
 
-    def __init__(self, hybridnet: DeepLabV3Plus, pseudonet: DeepLabV3Plus) -> None:
+    def __init__(self, hybridnet: SegmentationNet, pseudonet: SegmentationNet) -> None:
         super().__init__()
         self.hybridnet, self.pseudonet = hybridnet, pseudonet
 
@@ -60,7 +59,7 @@ class CrossTraining:
     """
 
     def __init__(
-        self, hybridnet: DeepLabV3Plus, pseudonet: DeepLabV3Plus, config: Stage1Config, fabric: Fabric
+        self, hybridnet: SegmentationNet, pseudonet: SegmentationNet, config: Stage1Config, fabric: Fabric
     ) -> None:
         self.nets = {"hybridnet": hybridnet, "pseudonet": pseudonet}
         self.module: nn.Module = Pair(hybridnet, pseudonet)
@@ -75,7 +74,9 @@ class CrossTraining:
         size = (batch.masks.shape[1], batch.masks.shape[2])
         if self.config.warm_start and step == self.config.burn_in:
             self.nets["pseudonet"].load_state_dict(self.nets["hybridnet"].state_dict())
-        hybrid_logits, pseudo_logits = module(normalise(batch.images), step < self.config.burn_in)
+        hybrid_logits, pseudo_logits = module(
+            self.nets["hybridnet"].normalise(batch.images), step < self.config.burn_in
+        )
         hybrid = candidate_scores(hybrid_logits, batch.candidates, size)
         labelled = class_aware_cross_entropy(hybrid[:half], batch.masks[:half], batch.candidates[:half])
         crossed, taught, weight = self._cross(hybrid[half:], pseudo_logits, batch, size)
@@ -136,7 +137,7 @@ def means(fabric: Fabric, sums: list[Sum]) -> list[Tensor]:
 class Supervised:
     """One net trained on masks, with plain or class-aware cross entropy: stage 2 and the baseline."""
 
-    def __init__(self, net: DeepLabV3Plus, role: str, loss: PixelLoss, fabric: Fabric) -> None:
+    def __init__(self, net: SegmentationNet, role: str, loss: PixelLoss, fabric: Fabric) -> None:
         self.nets = {role: net}
         self.module: nn.Module = net
         self.memory: nn.Module = nn.Module()
@@ -145,7 +146,8 @@ class Supervised:
 
     def losses(self, module: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
         """See `Task.losses`."""
-        logits = module(normalise(batch.images))
+        (net,) = self.nets.values()
+        logits = module(net.normalise(batch.images))
         candidates = batch.candidates
         if self.loss == "ce":
             candidates = all_classes(len(logits), logits.shape[1], logits.device)

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from swsss.candidates import candidate_ids, candidate_scores
 from swsss.config import Stage1Config
 from swsss.data.classes import IGNORE
-from swsss.data.transforms import normalise
-from swsss.nets import DeepLabV3Plus
+from swsss.nets import SegmentationNet
 from swsss.training.loader import Batch
 from swsss.training.losses import class_aware_cross_entropy
 from swsss.training.tasks import means
@@ -35,7 +34,7 @@ class Average(nn.Module):
 
     steps: Tensor
 
-    def __init__(self, net: DeepLabV3Plus, decay: float) -> None:
+    def __init__(self, net: SegmentationNet, decay: float) -> None:
         super().__init__()
         self.net = copy.deepcopy(net).requires_grad_(False).eval()
         self.decay = decay
@@ -60,7 +59,7 @@ class TeacherTraining:
     The images of a batch that have a strong view come last; they are labelled by the teacher from the weak view.
     """
 
-    def __init__(self, student: DeepLabV3Plus, config: Stage1Config, fabric: Fabric) -> None:
+    def __init__(self, student: SegmentationNet, config: Stage1Config, fabric: Fabric) -> None:
         self.average = Average(student, config.teacher.decay)
         self.nets = {"teacher": self.average.net}
         self.module: nn.Module = student
@@ -73,7 +72,7 @@ class TeacherTraining:
         taught = 0 if batch.strong is None else len(batch.strong)
         labelled = len(batch.names) - taught
         masks, weights, tags, images = self._targets(batch, labelled)
-        logits = module(normalise(images))
+        logits = module(self.average.net.normalise(images))
         candidates = candidate_ids(tags)
         scores = candidate_scores(logits, candidates, (masks.shape[1], masks.shape[2]))
         supervised = class_aware_cross_entropy(scores[:labelled], masks[:labelled], candidates[:labelled])
@@ -106,7 +105,7 @@ class TeacherTraining:
         masks, candidates = batch.masks[labelled:], batch.candidates[labelled:]
         # In evaluation mode: the loop puts only the student into training mode, but a preview may have passed.
         with self.fabric.autocast():
-            logits = self.average.net.eval()(normalise(batch.images[labelled:]))
+            logits = self.average.net.eval()(self.average.net.normalise(batch.images[labelled:]))
         scores = candidate_scores(logits, candidates, (masks.shape[1], masks.shape[2]))
         confidence, place = scores.softmax(1).max(1)
         classes = candidates.clamp(min=0).gather(1, place.flatten(1)).view_as(place)
