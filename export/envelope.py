@@ -24,9 +24,7 @@ class Layout:
     corners: bool = True
 
 
-def envelope(
-    nets: Sequence[Layout], scales: Sequence[float], *, flip: bool, half: bool, decision: Decision
-) -> str:
+def envelope(nets: Sequence[Layout], scales: Sequence[float], *, flip: bool, half: bool, decision: Decision) -> str:
     """Write the graph around the nets, for `onnx.parser.parse_graph`.
 
     Nodes of the domain `swsss` stand for a net's encoder and decoder. The initializers it expects: `mean`,

@@ -7,16 +7,10 @@ from pathlib import Path
 
 from swsss.checkpoint import Checkpoint, Task, load_checkpoint
 from swsss.confidence import mean_temperature
-from swsss.config import Labeller, LabelsConfig, Tta, load_config
+from swsss.config import LABELLER_ROLES, LabelsConfig, Tta, load_config
 from swsss.data.classes import ClassTable
 from swsss.errors import UserError
 from swsss.nets import SegmentationNet
-
-_ROLES: dict[Labeller, tuple[str, ...]] = {
-    "hybridnet": ("hybridnet",),
-    "pseudonet": ("pseudonet",),
-    "average": ("hybridnet", "pseudonet"),
-}
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ def source_files(path: Path) -> tuple[list[Path], LabelsConfig]:
     if not config.is_file():
         raise UserError(f"{path} is no run folder of swsss-train (it has no config.toml).")
     labels = load_config(file=config).labels
-    files = [path / f"{role}.safetensors" for role in _ROLES[labels.labeller]]
+    files = [path / f"{role}.safetensors" for role in LABELLER_ROLES[labels.labeller]]
     for file in files:
         if not file.is_file():
             raise UserError(f"The run {path} has no {file.name} yet; finish its stage 1, or name another checkpoint.")

@@ -7,6 +7,8 @@ from swsss.errors import UserError
 from swsss.serve.engines import Engine
 
 RUNS = Path("runs")
+STAGE1_ROLES = ("hybridnet", "teacher")
+"""Checkpoints of which a run has one when its stage 1 is finished."""
 
 
 def newest_run(runs: Path = RUNS) -> Path:
@@ -15,7 +17,8 @@ def newest_run(runs: Path = RUNS) -> Path:
     Raises:
         UserError: There is none.
     """
-    done = {path.parent: path.stat().st_mtime for path in runs.glob("*/hybridnet.safetensors")}
+    labellers = [path for role in STAGE1_ROLES for path in runs.glob(f"*/{role}.safetensors")]
+    done = {path.parent: path.stat().st_mtime for path in labellers}
     if not done:
         raise UserError(
             f"No --model was given and {runs}/ holds no finished stage 1; train one with swsss-train, or name a model."

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from swsss.data.transforms import AugmentConfig, StrongConfig
 from swsss.errors import InputError, UserError
@@ -18,6 +18,18 @@ DEFAULT_RECIPE = "small"
 
 Labeller = Literal["hybridnet", "pseudonet", "average", "teacher"]
 Method = Literal["pct", "teacher"]
+
+LABELLER_ROLES: Mapping[Labeller, tuple[str, ...]] = {
+    "hybridnet": ("hybridnet",),
+    "pseudonet": ("pseudonet",),
+    "average": ("hybridnet", "pseudonet"),
+    "teacher": ("teacher",),
+}
+"""The nets a labeller averages."""
+
+CONDITIONED_ROLES = frozenset(role for roles in LABELLER_ROLES.values() for role in roles)
+"""The nets that are asked with tags."""
+
 
 MAX_TAG_PENALTY = 1000.0
 """More than any net's scores can make up for; within float16, and without infinities in the graph."""
@@ -64,6 +76,7 @@ class OptimizerConfig(_Settings):
         1.0, gt=0, le=1, description="learning rate of the encoder's block i of n, times this ^ (n - i); 1 = off"
     )
     weight_decay: float = Field(4e-5, ge=0)
+    tag_loss: float = Field(0.3, ge=0, description="weight of the tag head's loss, where net.tag_head is set")
     power: float = Field(0.9, ge=0, description="lr falls as (1 - step / steps) ^ power")
 
 
@@ -102,6 +115,12 @@ class SupervisedConfig(OptimizerConfig):
     """One net trained on masks: stage 2 on pseudo labels, or the baseline on the pixel-labelled images alone."""
 
     loss: PixelLoss = "ce"
+    start: Literal["encoder", "labeller"] = Field(
+        "encoder", description="what stage 2 starts from: the encoder's weights, or the net that labelled"
+    )
+    balance: float = Field(
+        0.0, ge=0, le=1, description="share of the images drawn by class, so that rare classes are seen more often"
+    )
     augment: AugmentConfig = AugmentConfig()
 
 
@@ -169,6 +188,15 @@ class Config(_Settings):
     baseline: SupervisedConfig | None = Field(None, description="supervised-only net to compare with; absent = none")
     eval_tta: Tta = "none"
     run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _labeller_is_trained(self) -> "Config":
+        if (self.stage1.method == "teacher") != (self.labels.labeller == "teacher"):
+            raise ValueError(
+                f"stage1.method = '{self.stage1.method}' trains no net for labels.labeller = '{self.labels.labeller}' "
+                "(pct trains hybridnet and pseudonet, teacher trains teacher)"
+            )
+        return self
 
     def to_toml(self) -> str:
         """The configuration as TOML that `--config` reads back."""

@@ -6,7 +6,7 @@ from swsss.calibration import Temperature, calibrate
 from swsss.checkpoint import Checkpoint, Task, save_checkpoint
 from swsss.data.dataset import Sample
 from swsss.evaluate import regime_of
-from swsss.nets import DeepLabV3Plus
+from swsss.nets import SegmentationNet
 from swsss.predict import Predictor
 from swsss.progress import Bar, console
 from swsss.run import Run
@@ -46,7 +46,7 @@ def _tell(role: str, step: int, miou: float, tags: str, images: int) -> None:
     console.print(told, highlight=False, markup=False)
 
 
-def _temperature(run: Run, stage: str, role: str, net: DeepLabV3Plus, kind: Task) -> Temperature:
+def _temperature(run: Run, stage: str, role: str, net: SegmentationNet, kind: Task) -> Temperature:
     held = held_aside(run)
     if not held:
         return ()

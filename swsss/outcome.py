@@ -9,6 +9,7 @@ from rich.table import Table
 
 from swsss import __version__
 from swsss.checkpoint import load_checkpoint
+from swsss.config import CONDITIONED_ROLES
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import read_sample
 from swsss.data.files import write_whole
@@ -20,10 +21,19 @@ from swsss.progress import Bar
 from swsss.reliability import BINS
 from swsss.report import Confidence, Curve, Picture, Row, contact_sheet, read_curve, write_report
 from swsss.run import Run
-from swsss.stages import has_labeller, stage1_labeller
+from swsss.stages import STAGES, has_labeller, stage1_labeller
 
-TITLES = {"baseline": "supervised only", "hybridnet": "HybridNet", "pseudonet": "PseudoNet", "final": "final model"}
+TITLES = {
+    "baseline": "supervised only",
+    "hybridnet": "HybridNet",
+    "pseudonet": "PseudoNet",
+    "teacher": "teacher",
+    "final": "final model",
+}
 """Roles in the order of the table."""
+
+NOT_SHOWN = frozenset({"step", "lr", "images_per_second", "pct_weight"})
+"""Columns of a log without a curve in the report."""
 
 SHOWN = 8
 """Pictures in the report."""
@@ -169,21 +179,15 @@ def percent(value: float | None) -> str:
 
 
 def _curves(folder: Path) -> list[Curve]:
-    columns = {
-        "baseline": ["loss"],
-        "stage1": ["hybridnet_cce", "pseudonet_cce", "image_level", "pct", "pct_iou"],
-        "stage2": ["loss"],
-    }
-    logs = {stage: folder / stage / "log.csv" for stage in columns}
-    return [
-        read_curve(stage, path, [*columns[stage], *_looks_in(path)]) for stage, path in logs.items() if path.is_file()
-    ]
+    logs = {stage: folder / stage / "log.csv" for stage in STAGES}
+    return [read_curve(stage, path, _shown_columns(path)) for stage, path in logs.items() if path.is_file()]
 
 
-def _looks_in(log: Path) -> list[str]:
-    """The columns of a log in which nets were scored on val images, to choose among their states."""
+def _shown_columns(log: Path) -> list[str]:
+    """The terms of the loss, or the loss where it has no terms, and scores on val images."""
     with log.open(encoding="utf-8") as file:
-        return [name for name in file.readline().strip().split(",") if "_miou_" in name]
+        columns = [name for name in file.readline().strip().split(",") if name not in NOT_SHOWN]
+    return columns if columns == ["loss"] else [name for name in columns if name != "loss"]
 
 
 def _pictures(run: Run) -> list[Picture]:
@@ -194,7 +198,7 @@ def _pictures(run: Run) -> list[Picture]:
         image, mask = read_sample(sample)
         labels = {}
         for role, predictor in predictors.items():
-            regime: Regime = "given" if role in {"hybridnet", "pseudonet"} else "none"
+            regime: Regime = "given" if role in CONDITIONED_ROLES else "none"
             tags = sample.tags if regime == "given" else None
             labels[f"{TITLES[role]}, tags={regime}"] = predictor.mask(image, tags)
         pictures.append(Picture(sample.stem, image, mask, labels))

@@ -1,13 +1,13 @@
 """The stages that fill a run folder, each skipped when it is done."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from swsss.checkpoint import Task, load_checkpoint
 from swsss.confidence import mean_temperature
-from swsss.config import Config, SupervisedConfig
+from swsss.config import LABELLER_ROLES, Config, SupervisedConfig
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
 from swsss.data.transforms import Augment, Strong
@@ -135,8 +135,7 @@ def stage1_labeller(run: Run) -> Labeller:
 
 def _labeller_paths(folder: Path, config: Config) -> list[Path]:
     """The checkpoints the labeller needs."""
-    name = config.labels.labeller
-    return [checkpoint_path(folder, role) for role in (("hybridnet", "pseudonet") if name == "average" else (name,))]
+    return [checkpoint_path(folder, role) for role in LABELLER_ROLES[config.labels.labeller]]
 
 
 def _stage1_files(folder: Path, config: Config) -> list[Path]:
@@ -156,21 +155,28 @@ def run_stage2(run: Run, labels: Path) -> None:
     missing = [sample.mask for sample in samples if not sample.mask or not sample.mask.is_file()]
     if missing:
         raise UserError(f"{len(missing)} training images have no pseudo label (first: {missing[0]}).")
-    _supervised(run, "stage2", "final", run.config.stage2, samples)
+    _supervised(run, "stage2", "final", run.config.stage2, samples, _final_net)
 
 
 def run_baseline(run: Run) -> None:
     """Train the supervised-only net on the pixel-labelled images, to compare with."""
     if run.config.baseline is not None:
-        _supervised(run, "baseline", "baseline", run.config.baseline, run.inputs.strong)
+        _supervised(run, "baseline", "baseline", run.config.baseline, run.inputs.strong, _baseline_net)
 
 
-def _supervised(run: Run, stage: str, role: str, config: SupervisedConfig, samples: Sequence[Sample]) -> None:
+def _supervised(
+    run: Run,
+    stage: str,
+    role: str,
+    config: SupervisedConfig,
+    samples: Sequence[Sample],
+    make: Callable[[Run], SegmentationNet],
+) -> None:
     if _is_done(run, stage, role):
         return
-    task = Supervised(_net(run, 2), role, config.loss, run.fabric)
+    task = Supervised(make(run), role, config, run.fabric)
     per_step = config.batch // run.fabric.world_size
-    streams = [Stream(samples, Augment(config.augment, config.crop), per_step)]
+    streams = [Stream(samples, Augment(config.augment, config.crop), per_step, balance=config.balance)]
     _train(run, stage, task, streams, "conditioned" if config.loss == "cce" else "plain")
 
 
@@ -201,12 +207,26 @@ def _train(run: Run, stage: str, task: TrainingTask, streams: Sequence[Stream], 
     Processes(run.fabric).agree(error)
 
 
-def _net(run: Run, number: int, start: str = "") -> SegmentationNet:
+def _net(run: Run, number: int, start: str = "", **changes: bool) -> SegmentationNet:
     """A net of the run; `number` tells apart nets that must not start from the same random weights."""
     if start:
         return _started_from(start, run.inputs.classes).train()
     torch.manual_seed(seed_of(run.config.seed, number))
-    return build_net(run.config.net, len(run.inputs.classes))
+    return build_net(run.config.net.model_copy(update=changes), len(run.inputs.classes))
+
+
+def _baseline_net(run: Run) -> SegmentationNet:
+    """Without a tag head, which would learn from tags alone."""
+    return _net(run, 2, tag_head=False)
+
+
+def _final_net(run: Run) -> SegmentationNet:
+    """The net of stage 2: where it can tell tags, they gate its classes."""
+    net = _net(run, 2, gate=run.config.net.tag_head)
+    if run.config.stage2.start == "labeller":
+        first, *_ = _stage1_files(run.folder, run.config)
+        net.load_state_dict(load_checkpoint(first).net.state_dict())
+    return net
 
 
 def _started_from(start: str, classes: ClassTable) -> SegmentationNet:

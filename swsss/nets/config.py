@@ -29,6 +29,10 @@ class NetConfig(BaseModel):
     shortcut_kernel: Literal[1, 3] = 3
     separable: bool = Field(False, description="depthwise separable 3×3 convolutions in ASPP and decoder")
     dropout: float = Field(0.5, ge=0, lt=1)
+    tag_head: bool = Field(False, description="the encoder also learns to tell an image's tags, from all tagged images")
+    gate: bool = Field(
+        False, description="classes count by how likely the tag head finds them; of a net that is asked without tags"
+    )
 
     @field_validator("backbone")
     @classmethod

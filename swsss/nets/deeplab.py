@@ -65,7 +65,7 @@ class DeepLabV3Plus(SegmentationNet):
             conv_bn_relu(channels, channels, 3, separable=config.separable),
         )
         self.classifier = nn.Conv2d(channels, num_classes, 1)
-        self.freeze_encoder()
+        self.finish(backbone.high_channels)
 
     @property
     def corners(self) -> bool:
@@ -76,13 +76,12 @@ class DeepLabV3Plus(SegmentationNet):
         """
         return self.multiple == 1
 
-    def logits(self, image: Tensor) -> Tensor:
+    def logits(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """See `SegmentationNet.logits`."""
         low, high = self.backbone(image)
         shortcut = self.shortcut(low)
         context = F.interpolate(self.aspp(high), size=shortcut.shape[2:], mode="bilinear", align_corners=self.corners)
-        logits: Tensor = self.classifier(self.decoder(torch.cat([context, shortcut], 1)))
-        return logits
+        return self.classifier(self.decoder(torch.cat([context, shortcut], 1))), high
 
 
 def upsample(values: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:

@@ -32,11 +32,11 @@ class PatchNet(SegmentationNet):
         self.project = nn.Sequential(*conv_bn_relu(backbone.channels, channels), nn.Dropout(config.dropout))
         self.decoder = conv_bn_relu(channels, channels, 3, separable=config.separable)
         self.classifier = nn.Conv2d(channels, num_classes, 1)
-        self.freeze_encoder()
+        self.finish(backbone.channels)
 
-    def logits(self, image: Tensor) -> Tensor:
+    def logits(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """See `SegmentationNet.logits`."""
-        context = self.project(self.backbone(image))
+        features = self.backbone(image)
+        context = self.project(features)
         size = (image.shape[2] // STRIDE, image.shape[3] // STRIDE)
-        logits: Tensor = self.classifier(self.decoder(F.interpolate(context, size=size, mode="bilinear")))
-        return logits
+        return self.classifier(self.decoder(F.interpolate(context, size=size, mode="bilinear"))), features

@@ -30,6 +30,8 @@ class Stream:
         strong: Gives each image a second, strongly augmented view.
         start: First step it takes part in.
         stop: Step from which on it takes no part any more; None for the end of the training.
+        balance: Share of the samples that are drawn by class: first one of the tagged classes, then one of its samples,
+            so that rare classes are seen more often (class-aware sampling; Shen et al., Relay backpropagation, 2016).
     """
 
     samples: Sequence[Sample]
@@ -38,6 +40,7 @@ class Stream:
     strong: Strong | None = None
     start: int = 0
     stop: int | None = None
+    balance: float = 0.0
 
     def takes_part(self, step: int) -> bool:
         """Whether it gives samples to the batch of a step."""
@@ -97,6 +100,7 @@ class _Keys:
         self.steps = steps
         self.rank, self.world = rank, world
         self.orders: dict[tuple[int, int], Tensor] = {}
+        self.by_class = [_by_class(stream.samples) if stream.balance else [] for stream in streams]
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -112,8 +116,14 @@ class _Keys:
 
     def _key(self, stream: int, position: int) -> Key:
         count = len(self.streams[stream].samples)
+        seed = seed_of(self.seed, stream, position)
+        if self.by_class[stream]:
+            generator = np.random.default_rng(seed)
+            if generator.random() < self.streams[stream].balance:
+                members = self.by_class[stream][generator.integers(len(self.by_class[stream]))]
+                return stream, int(members[generator.integers(len(members))]), seed
         order = self._order(stream, position // count)
-        return stream, int(order[position % count]), seed_of(self.seed, stream, position)
+        return stream, int(order[position % count]), seed
 
     def _order(self, stream: int, epoch: int) -> Tensor:
         if (stream, epoch) not in self.orders:
@@ -121,6 +131,15 @@ class _Keys:
             generator = torch.Generator().manual_seed(seed_of(self.seed, stream, epoch, 1))
             self.orders[stream, epoch] = torch.randperm(len(self.streams[stream].samples), generator=generator)
         return self.orders[stream, epoch]
+
+
+def _by_class(samples: Sequence[Sample]) -> list[list[int]]:
+    """The samples of every foreground class that is tagged anywhere, by their indices."""
+    members: dict[int, list[int]] = {}
+    for index, sample in enumerate(samples):
+        for tag in sorted(sample.tags or ()):
+            members.setdefault(tag, []).append(index)
+    return [members[tag] for tag in sorted(members)]
 
 
 class _Samples(TorchDataset[Batch]):

@@ -163,7 +163,8 @@ def _optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
 
 def _part(name: str) -> str:
     """The part of a net a parameter belongs to; all that is neither encoder nor classifier counts as decoder."""
-    return next((part for part in ("backbone", "classifier") if f"{part}." in name), "decoder")
+    parts = {"backbone.": "backbone", "classifier.": "classifier", "tag_head.": "classifier"}
+    return next((part for key, part in parts.items() if key in name), "decoder")
 
 
 def _set_lr(optimizer: Optimizer, config: OptimizerConfig, step: int) -> float:

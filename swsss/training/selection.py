@@ -11,7 +11,7 @@ from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
 from swsss.errors import UserError
 from swsss.evaluate import Regime, masks_confusion, mean_iou
-from swsss.nets import DeepLabV3Plus
+from swsss.nets import SegmentationNet
 from swsss.predict import Predictor
 from swsss.training.distributed import Processes
 
@@ -47,7 +47,7 @@ class Selection:
     steps: frozenset[int]
     best: dict[str, Best] = field(default_factory=dict)
 
-    def look(self, step: int, nets: Mapping[str, DeepLabV3Plus], processes: Processes, rank: int) -> dict[str, float]:
+    def look(self, step: int, nets: Mapping[str, SegmentationNet], processes: Processes, rank: int) -> dict[str, float]:
         """Score every net; they are left in evaluation mode.
 
         Args:
@@ -72,7 +72,7 @@ class Selection:
             values[f"{role}_miou_{self.regime}"] = miou
         return values
 
-    def _miou(self, net: DeepLabV3Plus, processes: Processes, rank: int) -> float:
+    def _miou(self, net: SegmentationNet, processes: Processes, rank: int) -> float:
         mine = self.samples[rank :: processes.count]
         predictor = Predictor([net], next(net.parameters()).device, self.precision)
         error, confusion = None, torch.zeros(())
@@ -83,7 +83,7 @@ class Selection:
         processes.agree(error)
         return mean_iou(torch.stack(processes.gathered(confusion)).sum(0).numpy())
 
-    def restore(self, nets: Mapping[str, DeepLabV3Plus]) -> dict[str, dict[str, Any]]:
+    def restore(self, nets: Mapping[str, SegmentationNet]) -> dict[str, dict[str, Any]]:
         """Give the nets their best states.
 
         Returns:

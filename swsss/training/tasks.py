@@ -7,13 +7,13 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from swsss.candidates import all_classes, candidate_scores, predicted_classes
-from swsss.config import PixelLoss, Stage1Config
+from swsss.config import Stage1Config, SupervisedConfig
 from swsss.data.classes import IGNORE
 from swsss.nets import SegmentationNet
 from swsss.training.cross_training import RunningIoU, image_weights
 from swsss.training.distributed import summed
 from swsss.training.loader import Batch
-from swsss.training.losses import class_aware_cross_entropy, global_max_logits, image_level_loss
+from swsss.training.losses import class_aware_cross_entropy, global_max_logits, image_level_loss, tag_loss
 
 Sum = tuple[Tensor, Tensor]
 """A sum of pixel losses and the number of pixels in it."""
@@ -134,26 +134,48 @@ def means(fabric: Fabric, sums: list[Sum]) -> list[Tensor]:
     return [total * fabric.world_size / count for (total, _), count in zip(sums, counts, strict=True)]
 
 
-class Supervised:
-    """One net trained on masks, with plain or class-aware cross entropy: stage 2 and the baseline."""
+class WithTags(nn.Module):
+    """A net whose forward gives the tag logits as well, or None without a tag head; so that one wrapper serves both."""
 
-    def __init__(self, net: SegmentationNet, role: str, loss: PixelLoss, fabric: Fabric) -> None:
+    def __init__(self, net: SegmentationNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """See `SegmentationNet.with_tags`."""
+        return self.net.with_tags(images)
+
+
+class Supervised:
+    """One net trained on masks, with plain or class-aware cross entropy: stage 2 and the baseline.
+
+    Args:
+        net: Trained in place.
+        role: What it is called.
+        config: Which loss.
+        fabric: Launched.
+    """
+
+    def __init__(self, net: SegmentationNet, role: str, config: SupervisedConfig, fabric: Fabric) -> None:
         self.nets = {role: net}
-        self.module: nn.Module = net
+        self.module: nn.Module = WithTags(net)
         self.memory: nn.Module = nn.Module()
-        self.loss = loss
+        self.config = config
         self.fabric = fabric
 
     def losses(self, module: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
         """See `Task.losses`."""
         (net,) = self.nets.values()
-        logits = module(net.normalise(batch.images))
+        logits, tag_logits = module(net.normalise(batch.images))
         candidates = batch.candidates
-        if self.loss == "ce":
+        if self.config.loss == "ce":
             candidates = all_classes(len(logits), logits.shape[1], logits.device)
         scores = candidate_scores(logits, candidates, (batch.masks.shape[1], batch.masks.shape[2]))
         (mean,) = means(self.fabric, [class_aware_cross_entropy(scores, batch.masks, candidates)])
-        return {"loss": mean}
+        if tag_logits is None:
+            return {"loss": mean}
+        tags = tag_loss(tag_logits, batch.masks, batch.tags)
+        return {"loss": mean + self.config.tag_loss * tags, "segmentation": mean, "tags": tags}
 
     def after_step(self) -> None:
         """Nothing follows the net."""

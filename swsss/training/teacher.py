@@ -14,8 +14,8 @@ from swsss.config import Stage1Config
 from swsss.data.classes import IGNORE
 from swsss.nets import SegmentationNet
 from swsss.training.loader import Batch
-from swsss.training.losses import class_aware_cross_entropy
-from swsss.training.tasks import means
+from swsss.training.losses import class_aware_cross_entropy, tag_loss
+from swsss.training.tasks import WithTags, means
 
 CUT_AREA = (0.1, 0.5)
 """Share of the image that CutMix replaces, drawn evenly."""
@@ -62,9 +62,10 @@ class TeacherTraining:
     def __init__(self, student: SegmentationNet, config: Stage1Config, fabric: Fabric) -> None:
         self.average = Average(student, config.teacher.decay)
         self.nets = {"teacher": self.average.net}
-        self.module: nn.Module = student
+        self.module: nn.Module = WithTags(student)
         self.memory: nn.Module = self.average
-        self.config = config.teacher
+        self.config, self.tag_loss = config.teacher, config.tag_loss
+        self.student = student
         self.fabric = fabric
 
     def losses(self, module: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
@@ -72,18 +73,22 @@ class TeacherTraining:
         taught = 0 if batch.strong is None else len(batch.strong)
         labelled = len(batch.names) - taught
         masks, weights, tags, images = self._targets(batch, labelled)
-        logits = module(self.average.net.normalise(images))
+        logits, tag_logits = module(self.average.net.normalise(images))
         candidates = candidate_ids(tags)
         scores = candidate_scores(logits, candidates, (masks.shape[1], masks.shape[2]))
         supervised = class_aware_cross_entropy(scores[:labelled], masks[:labelled], candidates[:labelled])
         learnt = class_aware_cross_entropy(scores[labelled:], masks[labelled:], candidates[labelled:], weights)
         segmentation, teacher = means(self.fabric, [supervised, learnt])
-        return {
+        terms = {
             "loss": segmentation + self.config.weight * teacher,
             "student_cce": segmentation,
             "teacher_cce": teacher,
             "teacher_trust": weights.mean() if taught else weights.sum(),
         }
+        if tag_logits is not None:
+            terms["tags"] = tag_loss(tag_logits, masks, tags)
+            terms["loss"] = terms["loss"] + self.tag_loss * terms["tags"]
+        return terms
 
     def _targets(self, batch: Batch, labelled: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Masks, pixel weights of the taught images, tags and images, after CutMix."""
@@ -117,7 +122,7 @@ class TeacherTraining:
 
     def after_step(self) -> None:
         """See `Task.after_step`."""
-        self.average.follow(self.module)
+        self.average.follow(self.student)
 
 
 def trust(confidence: Tensor, candidates: Tensor) -> Tensor:
