@@ -9,7 +9,7 @@ from exports import assembled, case_of, quick_exports, source_of
 from swsss.errors import UserError
 from swsss.export.exporting import ExportOptions, build_onnx, export_onnx
 from swsss.export.graph import LabelGraph
-from swsss.export.int8 import Calibration
+from swsss.export.int8 import Calibration, nodes_to_quantise
 from swsss.export.proof import compare, require_agreement
 
 CASES = [
@@ -49,6 +49,14 @@ def test_export__tells_the_normalisation():
     with quick_exports():
         info = build_onnx(source_of(net), ExportOptions(max_side=160))[1]
     assert (info.mean, info.std) == (net.mean, net.std) == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+def test_int8__leaves_the_stem_of_timm_alone():
+    graph = assembled(lively_net("tf_mobilenetv3_small_minimal_100")).graph
+    chosen = set(nodes_to_quantise(graph))
+    kept = [node for node in graph.node if node.op_type == "Conv" and node.name not in chosen]
+    assert ["conv_stem" in node.input[1] for node in kept] == [True]
+    assert len(chosen) > 30
 
 
 def test_export__int8_of_a_vit(tmp_path):
