@@ -76,6 +76,8 @@ def test_file__says_everything(described, checkpoint_file, model_file):
         "flip": False,
         "max_side": 2048,
         "precision": "fp32",
+        "temperature": [],
+        "tag_penalty": None,
         "source": hashlib.sha256(checkpoint_file.read_bytes()).hexdigest(),
         "tools": {name: module.__version__ for name, module in versions.items()},
     }
