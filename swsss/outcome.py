@@ -104,7 +104,8 @@ def finish(run: Run, facts: Mapping[str, str]) -> Table | None:
         return None
     table = metrics_table(scored)
     if run.config.select.looks:
-        table.caption, table.caption_justify = "val images chose the states kept: slightly optimistic", "left"
+        table.caption = "val images chose the states kept: slightly optimistic"
+        table.caption_justify = "left"
     return table
 
 
