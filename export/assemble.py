@@ -10,7 +10,7 @@ from onnx import numpy_helper
 
 from swsss.export.decision import Decision
 from swsss.export.envelope import Layout, envelope
-from swsss.export.pieces import OPSET, Piece, net_pieces
+from swsss.export.pieces import OPSET, Piece, classifier_of, net_pieces
 from swsss.nets import DeepLabV3Plus, SegmentationNet
 from swsss.predict import Views
 
@@ -43,11 +43,9 @@ def assemble(
     pieces: dict[str, Piece] = {}
     for index, net in enumerate(nets):
         pieces[f"encoder{index}"], pieces[f"decoder{index}"] = net_pieces(net, half=half)
-        weight = net.classifier.weight.detach().numpy()
-        bias = net.classifier.bias
-        assert bias is not None, "the classifier has a bias"
+        weight, bias = (values.numpy() for values in classifier_of(net))
         weights[f"head{index}_weight"] = weight[:, :, 0, 0] if decision.gathered else weight
-        weights[f"head{index}_bias"] = bias.detach().numpy()
+        weights[f"head{index}_bias"] = bias
     graph.initializer.extend(numpy_helper.from_array(values, name) for name, values in weights.items())
     _splice(graph, pieces)
     opsets = [onnx.helper.make_opsetid("", OPSET)]

@@ -20,6 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from swsss.errors import UserError
 from swsss.nets import DeepLabV3Plus, SegmentationNet
+from swsss.nets.net import gate_of
 from swsss.nets.patch_net import PatchNet
 
 OPSET = 18
@@ -30,12 +31,13 @@ class Encoder(nn.Module):
 
     def __init__(self, net: DeepLabV3Plus) -> None:
         super().__init__()
+        self.net = net
         self.backbone, self.shortcut, self.aspp = net.backbone, net.shortcut, SizelessASPP(net)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return shortcut and context."""
         low, high = self.backbone(image)
-        return self.shortcut(low), self.aspp(high)
+        return self.shortcut(low), _with_gate(self.net, self.aspp(high), high)
 
 
 class PatchEncoder(nn.Module):
@@ -43,12 +45,48 @@ class PatchEncoder(nn.Module):
 
     def __init__(self, net: PatchNet) -> None:
         super().__init__()
-        self.backbone, self.project = net.backbone, net.project
+        self.net, self.project = net, net.project
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the context, one place a patch."""
-        context: Tensor = self.project(self.backbone(image))
+        features = self.net.backbone(image)
+        return _with_gate(self.net, self.project(features), features)
+
+
+def _with_gate(net: SegmentationNet, context: Tensor, features: Tensor) -> Tensor:
+    """The context and, of a net that its tags gate, what they add to each class: C channels, the same at every place.
+
+    So the gate passes the graph as features do, through the resizing, which does not change what is the same
+    everywhere, to a classifier that adds it.
+    """
+    if net.tag_head is None or not net.config.gate:
         return context
+    gate = gate_of(net.tag_head(features)).to(context.dtype)
+    # Spread by adding it to zeros of the context's size, which the graph does not know.
+    return torch.cat([context, gate + 0 * context[:, :1]], 1)
+
+
+class GatedDecoder(nn.Module):
+    """A decoder past which the gate of `_with_gate` goes: [context, gate, shortcut] to [features, gate]."""
+
+    def __init__(self, net: SegmentationNet, decoder: nn.Module) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.context, self.gate = net.config.aspp_channels, net.num_classes
+
+    def forward(self, joined: Tensor) -> Tensor:
+        """[N, context + gate + shortcut, h, w] to [N, features + gate, h, w]."""
+        context, gate, shortcut = joined.tensor_split((self.context, self.context + self.gate), 1)
+        return torch.cat([self.decoder(torch.cat([context, shortcut], 1)), gate], 1)
+
+
+def classifier_of(net: SegmentationNet) -> tuple[Tensor, Tensor]:
+    """Weight [C, F, 1, 1] and bias [C] of the classifier behind the decoder, which adds the gate if there is one."""
+    weight, bias = net.classifier.weight.detach(), net.classifier.bias
+    assert bias is not None, "the classifier has a bias"
+    if net.config.gate and net.tag_head is not None:
+        weight = torch.cat([weight, torch.eye(net.num_classes)[:, :, None, None]], 1)
+    return weight, bias.detach()
 
 
 class SizelessASPP(nn.Module):
@@ -121,20 +159,25 @@ def _first(error: Exception) -> str:
 
 
 def _patch_pieces(net: PatchNet, dtype: torch.dtype) -> tuple[Piece, Piece]:
-    encoder, decoder = PatchEncoder(net).to(dtype), net.decoder.to(dtype)
+    encoder, decoder = PatchEncoder(net).to(dtype), _decoder_of(net, net.decoder).to(dtype)
     # No side is 1 or equal to another: of such sizes the exporter would think that they are always so.
     rows, columns = 3 * net.multiple, 5 * net.multiple
-    context = torch.zeros(1, net.config.aspp_channels, 16, 24, dtype=dtype)
+    channels = net.config.aspp_channels + (net.num_classes if isinstance(decoder, GatedDecoder) else 0)
+    context = torch.zeros(1, channels, 16, 24, dtype=dtype)
     return _piece(encoder, torch.zeros(2, 3, rows, columns, dtype=dtype), free=(0, 2, 3)), _piece(decoder, context)
 
 
 def _convolutional_pieces(net: DeepLabV3Plus, dtype: torch.dtype) -> tuple[Piece, Piece]:
-    encoder, decoder = Encoder(net).to(dtype), net.decoder.to(dtype)
+    encoder, decoder = Encoder(net).to(dtype), _decoder_of(net, net.decoder).to(dtype)
     image = torch.zeros(1, 3, 64, 96, dtype=dtype)
     with torch.no_grad():
         shortcut, context = encoder(image)
     joined = torch.zeros(1, shortcut.shape[1] + context.shape[1], *shortcut.shape[2:], dtype=dtype)
     return _piece(encoder, image), _piece(decoder, joined)
+
+
+def _decoder_of(net: SegmentationNet, decoder: nn.Module) -> nn.Module:
+    return GatedDecoder(net, decoder) if net.config.gate and net.tag_head is not None else decoder
 
 
 def fold_batch_norm(module: nn.Module) -> None:
