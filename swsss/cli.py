@@ -69,7 +69,7 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--val", default=None, help="Split to evaluate on [default: val, if there is one]."),
         click.option(
-            "--recipe", default="", help="Settings that ship with swsss: small, paper or demo [default: small]."
+            "--recipe", default="", help="Settings that ship with swsss: small, modern, paper or demo [default: small]."
         ),
         click.option(
             "--config", type=click.Path(path_type=Path), help="TOML file with all settings, instead of a recipe."
@@ -123,8 +123,8 @@ def _command(stages: str, doc: str) -> None:
             click.echo(f"Everything is in {options['out']}; open {options['out'] / 'report.html'}.")
 
 
-_command("all", "Both stages: HybridNet and PseudoNet, pseudo labels, final model, evaluation, report.")
-_command("stage1", "HybridNet and PseudoNet only (class-aware cross entropy, progressive cross training).")
+_command("all", "Both stages: a net that labels by the tags, pseudo labels, final model, evaluation, report.")
+_command("stage1", "The nets that label only: by an EMA teacher, or by the paper's cross training (stage1.method).")
 _command("stage2", "Pseudo labels from this run's stage 1, then the final model.")
 
 
