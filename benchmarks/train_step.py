@@ -3,9 +3,9 @@
     python benchmarks/train_step.py --json benchmarks/results/train_step.json
     python benchmarks/train_step.py --device cuda --backbone resnet101 --output-stride 8 --crop 384 --batch 10 --steps 5
 
-Three variants with the same nets, weights and batch take turns in one process: the transcription, ours in float32 (so
-that the share of the precision shows), and ours with the precision that `run.precision = "auto"` chooses here. Peak
-memory is what a process of each variant grows by over its first steps, in processes of their own.
+The variants, with the same nets, weights and images, take turns in one process: the transcription, ours in float32 (so
+that the share of the precision shows), ours with the precision that `run.precision = "auto"` chooses here; and, one net
+each, CCE with every image labelled and the teacher rule with half of them, at that precision. Peak memory is what a process of each variant grows by over its first steps, in processes of their own.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ from swsss.nets.names import TORCHVISION
 from swsss.predict import fast_precision
 from swsss.training.distributed import PRECISIONS
 from swsss.training.loader import Batch
-from swsss.training.tasks import CrossTraining
+from swsss.training.tasks import CrossTraining, Supervised, Task
+from swsss.training.teacher import TeacherTraining
 
 Step = Callable[[], Tensor]
 Figures = dict[str, dict[str, Any]]
@@ -43,10 +45,10 @@ Figures = dict[str, dict[str, Any]]
 class OurStep:
     """One step as `swsss.training.loop.train` does it."""
 
-    def __init__(self, nets: tuple[DeepLabV3Plus, DeepLabV3Plus], batch: Batch, device: str, precision: str) -> None:
+    def __init__(self, make: Callable[[Fabric], Task], batch: Batch, device: str, precision: str) -> None:
         self.fabric = Fabric(accelerator=device, devices=1, precision=PRECISIONS[precision])
         self.fabric.launch()
-        self.task = CrossTraining(*nets, load_config("paper").stage1, self.fabric)
+        self.task = make(self.fabric)
         self.task.module.to(memory_format=torch.channels_last)
         self.task.memory.to(self.fabric.device)
         bare = SGD(self.task.module.parameters(), lr=1e-3, momentum=0.9, weight_decay=4e-5)
@@ -60,6 +62,7 @@ class OurStep:
         terms = self.task.losses(self.module, self.batch.to(self.fabric.device), 0)
         self.fabric.backward(terms["loss"])
         self.optimizer.step()
+        self.task.after_step()
         return terms["loss"].detach()
 
 
@@ -88,15 +91,37 @@ def make_step(variant: str, options: argparse.Namespace) -> Step:
     batch = make_batch(options.batch, options.crop, options.classes)
     if variant == "authors":
         return AuthorsStep(nets, batch, torch.device(options.device))
-    precision = fast_precision(torch.device(options.device)) if variant == "auto" else variant
-    return OurStep(nets, batch, options.device, precision)
+    precision = "32" if variant == "32" else fast_precision(torch.device(options.device))
+    if variant == "cce":
+        labelled = {"masks": _twice(batch.masks), "tags": _twice(batch.tags), "candidates": _twice(batch.candidates)}
+        batch = replace(batch, **labelled, labelled=torch.ones_like(batch.labelled))
+    if variant == "teacher":
+        batch = replace(batch, strong=batch.images[options.batch // 2 :])
+    return OurStep(lambda fabric: _task(variant, nets, fabric), batch, options.device, precision)
+
+
+def _twice(values: Tensor) -> Tensor:
+    """The labelled half, in place of the other one as well."""
+    half = values[: len(values) // 2]
+    return torch.cat([half, half])
+
+
+def _task(variant: str, nets: tuple[DeepLabV3Plus, DeepLabV3Plus], fabric: Fabric) -> Task:
+    if variant == "cce":
+        config = load_config("small").stage2.model_copy(update={"loss": "cce"})
+        return Supervised(nets[0], "baseline", config, fabric)
+    if variant == "teacher":
+        return TeacherTraining(nets[0], load_config("small").stage1, fabric)
+    return CrossTraining(*nets, load_config("paper").stage1, fabric)
 
 
 def variants(options: argparse.Namespace) -> dict[str, str]:
     """What to call the variants that differ on this machine."""
     auto = fast_precision(torch.device(options.device))
     named = {"authors": "transcription", "32": "ours, float32"}
-    return named if auto == "32" else {**named, "auto": f"ours, {auto}"}
+    if auto != "32":
+        named["auto"] = f"ours, {auto}"
+    return {**named, "cce": f"CCE, {auto}", "teacher": f"teacher, {auto}"}
 
 
 def take_times(steps: dict[str, Step], options: argparse.Namespace) -> Figures:
@@ -190,6 +215,9 @@ def main() -> None:
             f"{named[name]:<16}{median:>9.3f}{values['speed']:>7.2f}×{memory[name] / 2**20:>10.0f}"
             f"{values['memory']:>7.2f}×{values['first_loss']:>12.4f}"
         )
+    pairs = zip(results["cce"]["seconds"], results["teacher"]["seconds"], strict=True)
+    cost = statistics.median(teacher / cce for cce, teacher in pairs)
+    print(f"a step of the teacher rule costs {cost:.2f} of a CCE step")
     if options.json:
         settings = {key: value for key, value in vars(options).items() if key not in {"json", "memory_of"}}
         figures = {"machine": where, "settings": settings, "variants": {named[key]: results[key] for key in results}}

@@ -67,21 +67,12 @@ def main() -> None:
 @click.option("--steps", default=900, show_default=True, help="Of stage 1.")
 @click.option("--final-steps", default=0, show_default=True, help="Of stage 2; 0 = stage 1 only.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="As in swsss-train.")
-def run(
-    data: Path,
-    weights: str,
-    out: Path,
-    arm: str,
-    strong: str,
-    seed: int,
-    recipe: str,
-    steps: int,
-    final_steps: int,
-    settings: tuple[str, ...],
-) -> None:
+def run(data: Path, out: Path, arm: str, steps: int, final_steps: int, **options: Any) -> None:
     """Train one arm and score it."""
-    fixed = [f"net.weights={weights!r}", f"data.strong={strong!r}", f"seed={seed}", "select.looks=0"]
-    config = _of_arm(load_config(recipe, None, [*fixed, *settings]), arm, steps, final_steps)
+    strong, seed = options["strong"], options["seed"]
+    fixed = [f"net.weights={options['weights']!r}", f"data.strong={strong!r}", f"seed={seed}", "select.looks=0"]
+    chosen = load_config(options["recipe"], None, [*fixed, *options["settings"]])
+    config = _of_arm(chosen, arm, steps, final_steps)
     inputs = prepare(open_dataset(data), config.data)
     fabric, precision = make_fabric("auto", 1, config.run.precision)
     work = Run(out / f"{arm}-{strong}-{seed}", config, inputs, fabric, precision)
