@@ -3,9 +3,10 @@
     python benchmarks/train_step.py --json benchmarks/results/train_step.json
     python benchmarks/train_step.py --device cuda --backbone resnet101 --output-stride 8 --crop 384 --batch 10 --steps 5
 
-The variants, with the same nets, weights and images, take turns in one process: the transcription, ours in float32 (so
-that the share of the precision shows), ours with the precision that `run.precision = "auto"` chooses here; and, one net
-each, CCE with every image labelled and the teacher rule with half of them, at that precision. Peak memory is what a process of each variant grows by over its first steps, in processes of their own.
+The variants, with the same nets, weights and images, take turns in one process: the transcription, ours in float32
+(so that the share of the precision shows), ours with the precision that `run.precision = "auto"` chooses here; and,
+one net each, CCE with every image labelled and the teacher rule with half of them, at that precision. Peak memory is
+what a process of each variant grows by over its first steps, in processes of their own.
 """
 
 import argparse
