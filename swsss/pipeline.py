@@ -59,7 +59,8 @@ def carry_out(order: Order) -> Table | None:
         Interrupted: Stopped by the user; the state is saved.
     """
     config = order.resolve()
-    fabric, precision = make_fabric(order.device, order.devices, config.run.precision, idle=config.stage1.burn_in > 0)
+    idle = config.stage1.method == "pct" and config.stage1.burn_in > 0
+    fabric, precision = make_fabric(order.device, order.devices, config.run.precision, idle=idle)
     console.quiet = not fabric.is_global_zero
     inputs = _first_process(fabric, order, config)
     run = Run(order.out, config, inputs, fabric, precision)

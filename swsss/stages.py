@@ -86,7 +86,8 @@ def _run_pct(run: Run) -> None:
         return
     config = run.config.stage1
     starts = (config.init_hybridnet, config.init_pseudonet)
-    hybrid, pseudo = (_net(run, number, start) for number, start in enumerate(starts))
+    # Without tag heads: no term of PCT trains them.
+    hybrid, pseudo = (_net(run, number, start, tag_head=False) for number, start in enumerate(starts))
     task = CrossTraining(hybrid, pseudo, config, run.fabric)
     half = config.batch // 2 // run.fabric.world_size
     streams = [
@@ -225,8 +226,19 @@ def _final_net(run: Run) -> SegmentationNet:
     net = _net(run, 2, gate=run.config.net.tag_head)
     if run.config.stage2.start == "labeller":
         first, *_ = _stage1_files(run.folder, run.config)
-        net.load_state_dict(load_checkpoint(first).net.state_dict())
+        _take_over(net, first)
     return net
+
+
+def _take_over(net: SegmentationNet, labeller: Path) -> None:
+    """Give a net the labeller's weights; where the labeller has no tag head, the net keeps its own."""
+    try:
+        net.load_state_dict({**net.state_dict(), **load_checkpoint(labeller).net.state_dict()})
+    except RuntimeError:
+        raise UserError(
+            f"{labeller} holds another net than [net] describes, so stage 2 cannot start from it; "
+            "set stage2.start = 'encoder'."
+        ) from None
 
 
 def _started_from(start: str, classes: ClassTable) -> SegmentationNet:

@@ -60,8 +60,8 @@ def global_max_logits(logits: Tensor, size: tuple[int, int]) -> Tensor:
     return F.grid_sample(flat, points, mode="bilinear", padding_mode="border", align_corners=True).view(count, channels)
 
 
-def tag_loss(tag_logits: Tensor, labels: Tensor, tags: Tensor) -> Tensor:
-    """Binary cross entropy of a tag head on views of images, of which a crop may have cut a tagged class away.
+def tag_loss(tag_logits: Tensor, labels: Tensor, tags: Tensor) -> tuple[Tensor, Tensor]:
+    """Binary cross entropy of a tag head on views of images, of which a crop may have cut a tagged class away, summed.
 
     Whether a class is in a view is known where its label shows it (yes) and where the tags exclude it (no). A tagged
     class that the label does not show may be out of the view or overlooked by whoever made the label: it has no say.
@@ -72,13 +72,13 @@ def tag_loss(tag_logits: Tensor, labels: Tensor, tags: Tensor) -> Tensor:
         tags: bool [N, C].
 
     Returns:
-        The mean over what is known, a float32 scalar.
+        The sum over what is known, and how much that is (float); see `class_aware_cross_entropy`.
     """
     shown = torch.zeros(len(labels), IGNORE + 1, dtype=torch.bool, device=labels.device)
     shown = shown.scatter_(1, labels.flatten(1).long(), True)[:, 1 : tags.shape[1]]
     known = shown | ~tags[:, 1:]
     losses = F.binary_cross_entropy_with_logits(tag_logits.float(), shown.float(), reduction="none")
-    return (losses * known).sum() / known.sum().clamp(min=1)
+    return (losses * known).sum(), known.sum().float()
 
 
 def image_level_loss(pooled: Tensor, tags: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from swsss.training.loader import Batch
 from swsss.training.losses import class_aware_cross_entropy, global_max_logits, image_level_loss, tag_loss
 
 Sum = tuple[Tensor, Tensor]
-"""A sum of pixel losses and the number of pixels in it."""
+"""A sum of losses and how many are in it."""
 
 
 class Task(Protocol):
@@ -129,7 +129,7 @@ def _cross_targets(scores: Tensor, batch: Batch) -> Tensor:
 
 
 def means(fabric: Fabric, sums: list[Sum]) -> list[Tensor]:
-    """Means over the pixels of all processes, scaled so that averaging the processes' gradients gives the true one."""
+    """Means over what all processes counted, scaled so that averaging the processes' gradients gives the true one."""
     counts = summed(fabric, torch.stack([count for _, count in sums])).clamp(min=1)
     return [total * fabric.world_size / count for (total, _), count in zip(sums, counts, strict=True)]
 
@@ -174,7 +174,7 @@ class Supervised:
         (mean,) = means(self.fabric, [class_aware_cross_entropy(scores, batch.masks, candidates)])
         if tag_logits is None:
             return {"loss": mean}
-        tags = tag_loss(tag_logits, batch.masks, batch.tags)
+        (tags,) = means(self.fabric, [tag_loss(tag_logits, batch.masks, batch.tags)])
         return {"loss": mean + self.config.tag_loss * tags, "segmentation": mean, "tags": tags}
 
     def after_step(self) -> None:

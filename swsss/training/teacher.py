@@ -86,7 +86,7 @@ class TeacherTraining:
             "teacher_trust": weights.mean() if taught else weights.sum(),
         }
         if tag_logits is not None:
-            terms["tags"] = tag_loss(tag_logits, masks, tags)
+            (terms["tags"],) = means(self.fabric, [tag_loss(tag_logits, masks, tags)])
             terms["loss"] = terms["loss"] + self.tag_loss * terms["tags"]
         return terms
 
@@ -132,7 +132,9 @@ def trust(confidence: Tensor, candidates: Tensor) -> Tensor:
         confidence: float, in 1/K..1.
         candidates: int, K of each pixel, broadcast; where K is 1 there is nothing to choose, and the trust is 1.
     """
-    return torch.where(candidates > 1, (candidates * confidence - 1) / (candidates - 1).clamp(min=1), 1.0)
+    share = (candidates * confidence - 1) / (candidates - 1).clamp(min=1)
+    # Rounding takes the best of equal probabilities a little below chance, where a power may not exist.
+    return torch.where(candidates > 1, share.clamp(min=0), 1.0)
 
 
 def draw_boxes(count: int, side: int, probability: float) -> Tensor:
