@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from swsss.candidates import candidate_ids
 from swsss.config import Stage1Config
+from swsss.data.transforms import normalise
 from swsss.training.loader import Batch
 
 CLASSES, SIZE = 5, 12
@@ -34,6 +35,7 @@ class Tiny(nn.Module):
     """Stride 4, with batch statistics; remembers the shapes it was asked for."""
 
     num_classes = CLASSES
+    normalise = staticmethod(normalise)
 
     def __init__(self, seed: int) -> None:
         super().__init__()

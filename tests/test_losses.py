@@ -1,5 +1,7 @@
 """The losses against their formulas, written out in float64."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -7,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from swsss.candidates import candidate_ids, gather_candidates
-from swsss.training.losses import class_aware_cross_entropy, global_max_logits, image_level_loss
+from swsss.training.losses import class_aware_cross_entropy, global_max_logits, image_level_loss, tag_loss
 
 Array = npt.NDArray[np.float64]
 
@@ -83,6 +85,27 @@ def test_class_aware_cross_entropy__gradient(classes: int, images: list[set[int]
     (found,) = torch.autograd.grad(total, ours)
     torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-6)
     assert (found[~tags] == 0).all()
+
+
+@pytest.mark.parametrize(("classes", "images"), CASES)
+def test_class_aware_cross_entropy__pixel_weights(classes: int, images: list[set[int]]) -> None:
+    """Every pixel's loss times its weight; what is counted are pixels, whatever they weigh."""
+    logits, target, tags = case(classes, images)
+    weight = torch.rand(target.shape)
+    expected = pixel_losses(logits.double().numpy(), target.numpy(), tags.numpy()) * weight.double().numpy()
+    candidates = candidate_ids(tags)
+    total, count = class_aware_cross_entropy(gather_candidates(logits, candidates), target, candidates, weight)
+    np.testing.assert_allclose(total.item(), np.nansum(expected), rtol=1e-5)
+    assert count.item() == np.isfinite(expected).sum()
+
+
+def test_class_aware_cross_entropy__no_image() -> None:
+    """As of a burn-in, whose batches have no taught half."""
+    scores, candidates = torch.zeros(0, 2, 3, 3, requires_grad=True), torch.zeros(0, 2, dtype=torch.int64)
+    target = torch.zeros(0, 3, 3, dtype=torch.uint8)
+    for weight in (None, torch.zeros(0, 1, 1), torch.zeros(0)):
+        total, count = class_aware_cross_entropy(scores, target, candidates, weight)
+        assert (total.item(), count.item()) == (0.0, 0.0)
 
 
 def test_class_aware_cross_entropy__nothing_to_learn_from() -> None:
@@ -167,3 +190,62 @@ def test_image_level_loss__background_takes_no_part() -> None:
     pooled, tags = torch.randn(2, 3), torch.tensor([[True, False, True], [True, True, False]])
     other = torch.cat([torch.full((2, 1), 50.0), pooled[:, 1:]], 1)
     assert image_level_loss(pooled, tags) == image_level_loss(other, tags)
+
+
+def tag_case(seed: int, classes: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Tag logits, labels in which tagged classes may be missing, with ignored pixels, and tags."""
+    torch.manual_seed(seed)
+    tags = torch.rand(4, classes) < 0.5
+    tags[:, 0] = True
+    labels = torch.full((4, 5, 6), 255)
+    for row, allowed in enumerate(tags):
+        shown = allowed.nonzero().flatten()
+        labels[row, 1:] = shown[torch.randint(max(1, len(shown) - 1), (4, 6))]
+    return torch.randn(4, classes - 1) * 4, labels, tags
+
+
+@pytest.mark.parametrize("classes", [2, 3, 21])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_tag_loss(classes: int, seed: int, dtype: torch.dtype) -> None:
+    logits, labels, tags = tag_case(seed, classes)
+    wanted, count, slopes = 0.0, 0, np.zeros(logits.shape)
+    for row in range(len(labels)):
+        shown = set(labels[row].flatten().tolist())
+        for k in range(1, classes):
+            chance = 1 / (1 + math.exp(-logits[row, k - 1].item()))
+            if k in shown:
+                wanted, count, slopes[row, k - 1] = wanted - math.log(chance), count + 1, chance - 1
+            elif not tags[row, k]:
+                wanted, count, slopes[row, k - 1] = wanted - math.log1p(-chance), count + 1, chance
+    ours = logits.clone().requires_grad_()
+    total, known = tag_loss(ours, labels.to(dtype), tags)
+    assert total.item() == pytest.approx(wanted, rel=1e-5)
+    assert known.item() == count
+    (found,) = torch.autograd.grad(total, ours)
+    np.testing.assert_allclose(found.double().numpy(), slopes, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("labels", "tags", "known"),
+    [
+        ([0, 1, 1, 2], {1, 2}, {1: True, 2: True, 3: False}),
+        ([0, 1, 0, 0], {1, 2}, {1: True, 3: False}),
+        ([0, 0, 0, 0], {1, 2, 3}, {}),
+        ([0, 0, 0, 0], set(), {1: False, 2: False, 3: False}),
+        ([255, 255, 255, 255], {1}, {2: False, 3: False}),
+        ([255, 3, 255, 0], {3}, {1: False, 2: False, 3: True}),
+        # After CutMix of labels: the class is seen, though its tag is another image's.
+        ([2, 2, 2, 2], {1}, {2: True, 3: False}),
+    ],
+)
+def test_tag_loss__who_learns_what(labels: list[int], tags: set[int], known: dict[int, bool]) -> None:
+    """A class that is shown pulls its logit up, one that is excluded pushes it down, any other has no gradient."""
+    logits = torch.zeros(1, 3, requires_grad=True)
+    tagged = torch.tensor([[index in {0, *tags} for index in range(4)]])
+    total, count = tag_loss(logits, torch.tensor([labels]).view(1, 2, 2), tagged)
+    (found,) = torch.autograd.grad(total, logits)
+    expected = [0.0 if k not in known else -0.5 if known[k] else 0.5 for k in (1, 2, 3)]
+    assert found[0].tolist() == expected
+    assert count.item() == len(known)
+    assert total.item() == pytest.approx(len(known) * math.log(2))
