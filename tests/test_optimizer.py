@@ -21,9 +21,9 @@ def expected_factors(net, decay):
     """By parameter: the encoder's stem and stages by their depth, all else by the part it belongs to."""
     factors, layers = {}, [net.backbone.stem, *net.backbone.stages]
     for back, layer in enumerate(reversed(layers), 1):
-        factors |= {parameter: decay**back for parameter in layer.parameters()}
+        factors |= dict.fromkeys(layer.parameters(), decay**back)
     for part in (net.classifier, net.tag_head):
-        factors |= {parameter: 7.0 for parameter in part.parameters()}
+        factors |= dict.fromkeys(part.parameters(), 7.0)
     return {parameter: factors.get(parameter, 3.0) for parameter in net.parameters()}
 
 

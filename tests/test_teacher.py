@@ -191,7 +191,11 @@ def test_average__closed_form(decay: float) -> None:
             torch.testing.assert_close(value.double(), expected, rtol=1e-4, atol=1e-5, msg=key)
         else:
             assert torch.equal(value, every[-1])
-    assert {"features.1.running_mean", "features.1.running_var", "features.1.num_batches_tracked"} <= average.net.state_dict().keys()
+    assert {
+        "features.1.running_mean",
+        "features.1.running_var",
+        "features.1.num_batches_tracked",
+    } <= average.net.state_dict().keys()
     assert average.steps == len(nets) - 1
 
 
