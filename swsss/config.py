@@ -194,7 +194,7 @@ class Config(_Settings):
         if (self.stage1.method == "teacher") != (self.labels.labeller == "teacher"):
             raise ValueError(
                 f"stage1.method = '{self.stage1.method}' trains no net for labels.labeller = '{self.labels.labeller}' "
-                "(pct trains hybridnet and pseudonet, teacher trains teacher)"
+                "(pct trains hybridnet and pseudonet, teacher trains teacher); set both"
             )
         return self
 
@@ -254,6 +254,8 @@ def _sentence(source: str, location: tuple[int | str, ...], message: str, kind: 
     if kind == "extra_forbidden":
         return f"{source}: there is no setting '{key}'."
     message = message.removeprefix("Value error, ")
+    if not key:
+        return f"{source}: {message}."
     stop = "" if message.endswith("?") else "."
     return f"{source}: setting '{key}': {message[0].lower()}{message[1:]}{stop}"
 

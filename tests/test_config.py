@@ -130,6 +130,49 @@ def test_config__every_mistake_at_once(tmp_path):
     ]
 
 
+PCT = "stage1.method=pct"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "method", "labeller"),
+    [
+        ("small", [], "teacher", "teacher"),
+        ("small", [PCT, "labels.labeller=average"], "pct", "average"),
+        ("paper", [], "pct", "hybridnet"),
+        ("demo", [], "pct", "average"),
+        ("demo", ["stage1.method=teacher", "labels.labeller=teacher"], "teacher", "teacher"),
+    ],
+)
+def test_config__what_stage_1_trains_labels(recipe, settings, method, labeller):
+    config = load_config(recipe, settings=settings)
+    assert (config.stage1.method, config.labels.labeller) == (method, labeller)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "setting", "method", "labeller"),
+    [
+        ("small", PCT, "pct", "teacher"),
+        ("small", "labels.labeller=hybridnet", "teacher", "hybridnet"),
+        ("paper", "stage1.method=teacher", "teacher", "hybridnet"),
+        ("demo", "labels.labeller=teacher", "pct", "teacher"),
+    ],
+)
+def test_config__a_labeller_that_stage_1_does_not_train(recipe, setting, method, labeller):
+    with pytest.raises(InputError) as caught:
+        load_config(recipe, settings=[setting])
+    (problem,) = caught.value.problems
+    start = f"recipe {recipe}: stage1.method = '{method}' trains no net for labels.labeller = '{labeller}' ("
+    assert problem.startswith(start)
+
+
+def test_config__of_before_there_was_a_teacher(tiny):
+    """Files that say nothing of method, optimizer, tag head or start mean what they meant."""
+    config = load_config(file=tiny)
+    assert (config.stage1.method, config.stage1.optimizer, config.stage1.decoder_lr_factor) == ("pct", "sgd", 1.0)
+    assert (config.net.tag_head, config.net.gate) == (False, False)
+    assert (config.stage2.start, config.stage2.balance) == ("encoder", 0.0)
+
+
 def test_config__not_toml(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("net = [")

@@ -34,6 +34,16 @@ SETTINGS = [
     "stage2.steps=2",
     "run.preview_every=1000",
 ]
+# With boxes there would be other neighbours to paste from in a smaller batch.
+TEACHER = [
+    *SETTINGS,
+    "stage1.method=teacher",
+    "labels.labeller=teacher",
+    "net.tag_head=true",
+    "stage1.tag_loss=1",
+    "stage1.teacher.cutmix=0",
+    "stage1.teacher.exponent=0.5",
+]
 FAST = ["--set", "run.checkpoint_every=1000", "--set", "run.preview_every=1000"]
 
 
@@ -45,24 +55,31 @@ def alone(data, tiny, tmp_path_factory):
     return out
 
 
-def trained(run, role, config):
+@pytest.fixture(scope="module")
+def taught_alone(data, tiny, tmp_path_factory):
+    """Stage 1 by a teacher in one process."""
+    out = tmp_path_factory.mktemp("taught alone") / "run"
+    carry_out(Order("stage1", data, out, strong="strong", config=tiny, settings=TEACHER, device="cpu"))
+    return out
+
+
+def trained(run, role, net):
     """How each parameter moved in training, and the parameters."""
-    torch.manual_seed(seed_of(2, ["hybridnet", "pseudonet"].index(role)))
-    before = dict(build_net(config.net, 7).named_parameters())
+    torch.manual_seed(seed_of(2, {"hybridnet": 0, "pseudonet": 1, "teacher": 0}[role]))
+    before = dict(build_net(net, 7).named_parameters())
     after = load_file(run / f"{role}.safetensors")
     return {key: after[key] - before[key].detach() for key in before}, after
 
 
-def follows(run, alone, config):
+def follows(run, alone, config, roles=("hybridnet", "pseudonet"), **changes):
     """The largest difference of any parameter, in parts of the largest movement; running statistics to 1e-4.
 
     One step, because from the second on float32 noise flips arg-max labels and feeds on itself. Everything shared acts
     in that step. Measured: 5e-4 as it is; 0.03 with the losses divided by each process's own pixel count, 0.03 with
     each process's own running IoU, and over four steps 0.17 without synchronised batch norm.
     """
-    settings = config.model_copy(update={"net": config.net.model_copy(update={"backbone": "resnet18"})})
-    for role in ("hybridnet", "pseudonet"):
-        moved, expected = trained(alone, role, settings)
+    for role in roles:
+        moved, expected = trained(alone, role, config.net.model_copy(update={"backbone": "resnet18", **changes}))
         found = load_file(run / f"{role}.safetensors")
         far = max(float(move.abs().max()) for move in moved.values())
         apart = max(float((found[key] - expected[key]).abs().max()) for key in moved)
@@ -70,6 +87,14 @@ def follows(run, alone, config):
         for key in expected:
             if "running" in key:
                 torch.testing.assert_close(found[key], expected[key], rtol=1e-3, atol=1e-4)
+
+
+def test_train__two_processes_with_a_teacher_follow_one(start, order, taught_alone, tiny_config, tmp_path):
+    """The losses are means over both processes, that of the tags included."""
+    out = tmp_path / "run"
+    sets = [word for setting in TEACHER for word in ("--set", setting)]
+    start("swsss-train", "stage1", *order, "--out", out, *sets, "--devices", 2).ended()
+    follows(out, taught_alone, tiny_config, ["teacher"], tag_head=True)
 
 
 def test_train__two_processes_follow_one(start, order, alone, tiny_config, tmp_path):

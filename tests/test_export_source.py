@@ -80,6 +80,19 @@ def test_load_source__run_folder(run_folder, tiny, labeller, seeds, tta):
     assert source.sha256 == sha256(*(run_folder / names[seed] for seed in seeds))
 
 
+def test_load_source__run_folder_of_a_teacher(run_folder, tiny):
+    """Its one net, whatever else lies there."""
+    configure(run_folder, tiny, "teacher", "none")
+    settings = (run_folder / "config.toml").read_text().replace("[stage1]", '[stage1]\nmethod = "teacher"')
+    (run_folder / "config.toml").write_text(settings)
+    with pytest.raises(UserError, match=r"first has no teacher\.safetensors yet; finish its stage 1, or name"):
+        load_source(run_folder)
+    save_checkpoint(run_folder / "teacher.safetensors", random_checkpoint(2))
+    source = load_source(run_folder)
+    assert [head(net).tolist() for net in source.nets] == [head(random_checkpoint(2).net).tolist()]
+    assert source.sha256 == sha256(run_folder / "teacher.safetensors")
+
+
 def test_load_source__run_folder_as_training_writes_it(finished):
     labels = load_config(file=finished / "config.toml").labels
     assert (labels.labeller, labels.tta) == ("average", "flip")

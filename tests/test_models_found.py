@@ -71,6 +71,10 @@ def test_newest_run(tmp_path, tiny, checkpoint_file):
     make_run(runs / "a older", tiny, checkpoint_file, "hybridnet", "final", age=20)
     make_run(runs / "unfinished", tiny, checkpoint_file)
     assert newest_run(runs) == runs / "newest"
+    make_run(runs / "taught", tiny, checkpoint_file, "teacher", age=5)
+    assert newest_run(runs) == runs / "taught"
+    make_run(runs / "later", tiny, checkpoint_file, "hybridnet", "pseudonet", age=1)
+    assert newest_run(runs) == runs / "later"
 
 
 def test_label__newest_run(photos, tiny, checkpoint_file, exports, monkeypatch):
