@@ -139,8 +139,8 @@ PCT = "stage1.method=pct"
         ("small", [], "teacher", "teacher"),
         ("small", [PCT, "labels.labeller=average"], "pct", "average"),
         ("paper", [], "pct", "hybridnet"),
-        ("demo", [], "pct", "average"),
-        ("demo", ["stage1.method=teacher", "labels.labeller=teacher"], "teacher", "teacher"),
+        ("demo", [], "teacher", "teacher"),
+        ("modern", [], "teacher", "teacher"),
     ],
 )
 def test_config__what_stage_1_trains_labels(recipe, settings, method, labeller):
