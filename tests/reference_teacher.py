@@ -59,7 +59,7 @@ class Student(nn.Module):
     def __init__(self, seed: int, tag_head: bool = True) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        self.features = nn.Sequential(nn.Conv2d(3, 6, 4, 4), nn.BatchNorm2d(6), nn.ReLU())
+        self.features = nn.Sequential(nn.Conv2d(3, 6, 4, 4, bias=False), nn.BatchNorm2d(6), nn.ReLU())
         self.classifier = nn.Conv2d(6, CLASSES, 1)
         self.tag_head = TagHead(6, CLASSES) if tag_head else None
         if self.tag_head is not None:

@@ -222,14 +222,15 @@ def test_after_step__the_teacher_follows_the_student() -> None:
 @pytest.mark.parametrize("side", [32, 45, 160])
 def test_draw_boxes(side: int) -> None:
     torch.manual_seed(side)
-    boxes = draw_boxes(300, side, 1.0)
+    boxes = draw_boxes(1000, side, 1.0)
     low, high = (0.1**0.5 * side - 0.5) ** 2, (0.5**0.5 * side + 0.5) ** 2
     areas = boxes.flatten(1).sum(1)
     assert ((areas >= low) & (areas <= high)).all()
     assert areas.min() < 0.2 * side**2 < 0.4 * side**2 < areas.max()
-    # Rectangles: as many pixels as rows times columns. They reach every pixel, the borders included.
+    # Rectangles: as many pixels as rows times columns. They reach every row and column, the borders included.
     assert torch.equal(areas, boxes.any(2).sum(1) * boxes.any(1).sum(1))
-    assert boxes.any(0).all()
+    assert boxes.any(2).any(0).all()
+    assert boxes.any(1).any(0).all()
     assert (boxes.any(2).sum(1) != boxes.any(1).sum(1)).any()
 
 
