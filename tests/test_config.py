@@ -154,7 +154,7 @@ def test_config__what_stage_1_trains_labels(recipe, settings, method, labeller):
         ("small", PCT, "pct", "teacher"),
         ("small", "labels.labeller=hybridnet", "teacher", "hybridnet"),
         ("paper", "stage1.method=teacher", "teacher", "hybridnet"),
-        ("demo", "labels.labeller=teacher", "pct", "teacher"),
+        ("demo", "labels.labeller=average", "teacher", "average"),
     ],
 )
 def test_config__a_labeller_that_stage_1_does_not_train(recipe, setting, method, labeller):

@@ -38,6 +38,9 @@ class Constant(nn.Module):
             self.logits.zero_()
             self.logits[first], self.logits[second] = 2, 1
 
+    def normalise(self, images):
+        return images.float()
+
     def forward(self, images):
         return self.logits[None, :, None, None].expand(len(images), 3, 4, 4)
 
