@@ -15,19 +15,20 @@ NEVER = -1e4
 """Logit of an empty candidate slot: its exp is 0 in float32; it stays finite in half precision and interpolation."""
 
 
-def candidate_ids(tags: Tensor) -> Tensor:
+def candidate_ids(tags: Tensor, slots: int | None = None) -> Tensor:
     """Tags as a padded list of candidate classes.
 
     Args:
         tags: bool [N, C]; column 0, background, counts as true.
+        slots: K, at least the largest number of candidates in the batch; None for just that, for which the host waits.
 
     Returns:
-        int64 [N, K], ascending class ids, padded with -1; K is the largest number of candidates in the batch.
+        int64 [N, K], ascending class ids, padded with -1.
     """
     tags = tags.clone()
     tags[:, 0] = True
     classes = torch.arange(tags.shape[1], device=tags.device)
-    ids = torch.where(tags, classes, tags.shape[1]).sort(1).values[:, : int(tags.sum(1).max())]
+    ids = torch.where(tags, classes, tags.shape[1]).sort(1).values[:, : slots or int(tags.sum(1).max())]
     return torch.where(ids < tags.shape[1], ids, -1)
 
 

@@ -31,7 +31,7 @@ class Checkpoint:
         net: In evaluation mode, float32, on the CPU.
         classes: The class of every output channel.
         task: "conditioned" or "plain".
-        role: hybridnet, pseudonet, final or baseline; "" when not known.
+        role: teacher, hybridnet, pseudonet, final or baseline; "" when not known.
         temperature: Of each class, above 0, for `swsss.confidence`; empty when the net is not calibrated.
         facts: Anything else worth keeping, JSON values.
     """

@@ -40,7 +40,7 @@ class Run:
     precision: str
 
     def path(self, role: str) -> Path:
-        """The checkpoint of a role: hybridnet, pseudonet, final or baseline."""
+        """The checkpoint of a role: teacher, hybridnet, pseudonet, final or baseline."""
         return checkpoint_path(self.folder, role)
 
     def placed(self, net: SegmentationNet) -> SegmentationNet:

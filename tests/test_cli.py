@@ -86,7 +86,7 @@ def test_train__wrong_settings(order, tmp_path, change, told):
 
 def test_train__unknown_recipe(data, tmp_path):
     told = message(invoke("swsss-train all", "--data", data, "--out", tmp_path / "run", "--recipe", "huge"))
-    assert told == "There is no recipe 'huge' (there are: demo, paper, small)."
+    assert told == "There is no recipe 'huge' (there are: demo, modern, paper, small)."
 
 
 def test_train__stage2_before_stage1(order, tmp_path):

@@ -22,7 +22,7 @@ from swsss.serve import label
 
 info = types.SimpleNamespace(
     task="conditioned", classes=("background", "cat", "dog"), table=ClassTable(("background", "cat", "dog")),
-    scales=(1.0,), flip=False, precision="fp32", max_side=2048,
+    scales=(1.0,), flip=False, precision="fp32", max_side=2048, about_tags="",
 )
 
 class Engine:

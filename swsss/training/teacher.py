@@ -18,7 +18,7 @@ from swsss.training.losses import class_aware_cross_entropy, tag_loss
 from swsss.training.tasks import WithTags, means
 
 CUT_AREA = (0.1, 0.5)
-"""Share of the image that CutMix replaces, drawn evenly."""
+"""Least and largest share of the image that a box of CutMix covers."""
 
 
 class Average(nn.Module):
@@ -74,7 +74,9 @@ class TeacherTraining:
         labelled = len(batch.names) - taught
         masks, weights, tags, images = self._targets(batch, labelled)
         logits, tag_logits = module(self.average.net.normalise(images))
-        candidates = candidate_ids(tags)
+        # Of two images together: no more than both have, so that nobody has to ask the device how many there are.
+        most = min(tags.shape[1], 2 * batch.candidates.shape[1] - 1)
+        candidates = candidate_ids(tags, most) if taught else batch.candidates
         scores = candidate_scores(logits, candidates, (masks.shape[1], masks.shape[2]))
         supervised = class_aware_cross_entropy(scores[:labelled], masks[:labelled], candidates[:labelled])
         learnt = class_aware_cross_entropy(scores[labelled:], masks[labelled:], candidates[labelled:], weights)
