@@ -142,7 +142,8 @@ def describe(source: Source, options: ExportOptions) -> ModelInfo:
 
 def _task(source: Source, options: ExportOptions) -> Task:
     if options.plain is None:
-        return source.task
+        # Who says what tags weigh will give tags, also to a net that was trained to do without.
+        return "conditioned" if options.tag_penalty else source.task
     return "plain" if options.plain else "conditioned"
 
 

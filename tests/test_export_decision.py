@@ -163,10 +163,15 @@ def test_describe__penalty_of_the_source_unless_asked(task, options, expected):
 
 
 def test_export__plain_takes_no_penalty(tmp_path):
-    for task, plain in (("plain", None), ("conditioned", True)):
-        source, options = source_of(calm_net(), task=task), ExportOptions(plain=plain, tag_penalty=2.0)
+    for task in ("plain", "conditioned"):
+        source, options = source_of(calm_net(), task=task), ExportOptions(plain=True, tag_penalty=2.0)
         with pytest.raises(UserError, match="--tag-penalty needs a model that is given tags, but this one is exported"):
             export_onnx(source, tmp_path / "m.onnx", options)
+
+
+def test_describe__who_asks_for_a_penalty_gives_tags():
+    info = describe(source_of(calm_net(), task="plain"), ExportOptions(tag_penalty=2.0))
+    assert (info.task, info.tag_penalty) == ("conditioned", 2.0)
 
 
 def test_require_agreement__sharpened_confidence_may_differ_more():
