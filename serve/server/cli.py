@@ -54,6 +54,29 @@ PATH = click.Path(path_type=Path)
 )
 @grouped(
     LISTENS,
+    "--root-path",
+    default="",
+    metavar="PATH",
+    help="Path prefix under which a reverse proxy serves this server, such as /swsss.",
+)
+@grouped(
+    LISTENS,
+    "--trust-proxy",
+    "trusted_proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Reverse proxy whose X-Forwarded-* headers are believed; repeatable.",
+)
+@grouped(
+    LISTENS,
+    "--allow-origin",
+    "origins",
+    multiple=True,
+    metavar="URL",
+    help="Site whose pages may ask this server (CORS); repeatable.",
+)
+@grouped(
+    LISTENS,
     "--label-studio",
     default="",
     metavar="URL",
@@ -83,6 +106,21 @@ PATH = click.Path(path_type=Path)
 @grouped(TAKES, "--max-upload", type=click.IntRange(1), default=64, show_default=True, metavar="MIB", help="An image.")
 @grouped(TAKES, "--max-archive", type=click.IntRange(1), default=4096, show_default=True, metavar="MIB", help="A ZIP.")
 @grouped(TAKES, "--max-pixels", type=click.IntRange(1), default=50, show_default=True, metavar="MP", help="An image.")
+@grouped(
+    TAKES,
+    "--max-memory",
+    type=click.FloatRange(0.25),
+    metavar="GIB",
+    help="Memory for decoded images and inference [default: half of what the machine or container has].",
+)
+@grouped(
+    TAKES,
+    "--keep-days",
+    type=click.IntRange(0),
+    default=0,
+    metavar="DAYS",
+    help="Delete ended jobs and their labels after so many days [default: never].",
+)
 @click.version_option(package_name="swsss")
 @user_errors
 def serve(**options: Any) -> None:

@@ -24,11 +24,17 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
         pixels=options["max_pixels"] * 1_000_000,
         requests=options["queue"],
     )
-    same = ("folder", "root", "data", "host", "port", "device", "threads", "batch", "workers", "jobs", "label_studio")
+    same = (
+        *("folder", "root", "data", "host", "port", "device", "threads", "batch", "workers", "jobs", "label_studio"),
+        *("root_path", "keep_days"),
+    )
     return Settings(
         models=_models(options["models"] or ([] if options["folder"] else [str(newest_run())])),
         token=_token(options["token_file"]),
         hosts=tuple(options["hosts"]),
+        trusted_proxies=tuple(options["trusted_proxies"]),
+        origins=tuple(options["origins"]),
+        memory_bytes=int((options["max_memory"] or 0) * 1024 * MIB),
         batch_seconds=options["batch_wait"] / 1000,
         label_studio_key=os.environ.get("LABEL_STUDIO_API_KEY", ""),
         limits=limits,

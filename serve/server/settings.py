@@ -13,6 +13,7 @@ class Limits:
 
     Args:
         image_bytes: Of the body of a request that carries one image, or tensors.
+        json_bytes: Of a body in JSON.
         archive_bytes: Of an uploaded archive, and four times as much when it is unpacked.
         archive_members: Files in an uploaded archive.
         pixels: Of an image in a request, or of all images in a tensor.
@@ -20,10 +21,13 @@ class Limits:
         connections: Open at a time; more wait to be taken.
         most_jobs: That have not ended.
         header_seconds: From a connection's first byte to the end of a request's header.
+        downloads: Archives and exports sent at a time; more are told to come again (503).
+        slowest_reader_seconds: A client that takes none of its answer for so long is disconnected.
         slowest_body: Bytes a second below which an upload is given up, after the first `header_seconds`.
     """
 
     image_bytes: int = 64 * MIB
+    json_bytes: int = 64 * 1024
     archive_bytes: int = 4096 * MIB
     archive_members: int = 200_000
     pixels: int = 50_000_000
@@ -31,6 +35,8 @@ class Limits:
     connections: int = 1000
     most_jobs: int = 100
     header_seconds: float = 10.0
+    downloads: int = 16
+    slowest_reader_seconds: float = 60.0
     slowest_body: int = 16 * 1024
 
 
@@ -47,6 +53,12 @@ class Settings:
         hosts: Names this server goes by, besides the loopback's, when there is no token.
         label_studio: Address of a Label Studio whose images may be fetched; "" for none.
         label_studio_key: Its access token.
+        root_path: Path prefix under which a reverse proxy serves this server, such as "/swsss"; "" for none.
+        trusted_proxies: Addresses of reverse proxies whose X-Forwarded-* headers are believed.
+        origins: Origins of other sites whose pages may ask this server (CORS), such as "https://tool.example".
+        memory_bytes: Memory that decoded images and inference may take together, in requests and jobs; 0 by what the
+            machine or container has.
+        keep_days: Days after which an ended job and its labels are deleted; 0 keeps them.
     """
 
     models: Mapping[str, Path]
@@ -65,4 +77,9 @@ class Settings:
     jobs: int = 1
     label_studio: str = ""
     label_studio_key: str = ""
+    root_path: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    memory_bytes: int = 0
+    keep_days: int = 0
     limits: Limits = field(default_factory=Limits)

@@ -68,8 +68,8 @@ async def submit_archive(request: Request, desk: TheDesk, wishes: Annotated[Wish
 async def all_events(desk: TheDesk) -> AsyncIterator[ServerSentEvent]:
     for job in desk.runner.jobs():
         yield _event(desk, job)
-    async for ids in desk.events.listen():
-        for job_id in sorted(ids):
+    async for changes in desk.events.listen():
+        for job_id in sorted({job_id for job_id, _ in changes}):
             yield _told(desk, job_id)
 
 
@@ -84,8 +84,8 @@ async def events(desk: TheDesk, job_id: str) -> AsyncIterator[ServerSentEvent]:
     yield _told(desk, job_id)
     if job is None or job.ended:
         return
-    async for ids in desk.events.listen():
-        if job_id not in ids:
+    async for changes in desk.events.listen():
+        if all(changed != job_id for changed, _ in changes):
             continue
         yield _told(desk, job_id)
         job = desk.runner.get(job_id)
