@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from swsss.data.below import open_below
 from swsss.data.bmp import decode_bmp
 from swsss.data.essentials import PNG_SIGNATURE, EssentialPng, essential_gif, essential_png
 from swsss.data.headers import (
@@ -81,27 +82,35 @@ def orient_back(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
-def read_image(path: Path) -> tuple[Pixels, int]:
+def read_image(path: Path, within: Path | None = None) -> tuple[Pixels, int]:
     """Read an image file and decode it as `decode_image` does.
 
+    Args:
+        path: The file.
+        within: Folder that it must not lead out of, whatever links there are; None for anywhere.
+
     Raises:
-        UserError: It cannot be read, is no file (a folder, a pipe), is too large, or cannot be decoded.
+        UserError: It cannot be read, is no file (a folder, a pipe), is too large, leads out of `within`, or cannot be
+            decoded.
     """
     try:
-        data = _content(path)
+        data = _content(path, within)
     except UndecodableError as error:
         raise UserError(f"{path} cannot be read as an image: {error}.") from None
     return decode_image(data, str(path))
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, within: Path | None = None) -> bytes:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             raise UndecodableError("it is a folder" if stat.S_ISDIR(found.st_mode) else "it is a pipe or a device")
         if found.st_size > _MAX_BYTES:
             raise UndecodableError(f"{found.st_size / 2**30:.1f} GiB are more than any picture that can be decoded")
-        return path.read_bytes()
+        if within is None:
+            return path.read_bytes()
+        with open_below(path, within) as file:
+            return file.read()
     except OSError as error:
         raise UndecodableError(str(error.strerror)) from None
     except ValueError as error:

@@ -49,6 +49,11 @@ _FAILED = """
 INSERT INTO images (image, state, stage, reason) VALUES (:image, 'failed', :stage, :reason)
 ON CONFLICT (image) DO UPDATE SET state = 'failed', stage = :stage, reason = :reason, version = version + 1
 """
+_RESET = """
+UPDATE images SET state = 'failed', stage = 'waiting', reason = :reason, mask = '', tags = 'null',
+    original_tags = 'null', found = '[]', not_found = '[]', missing = 0, confidence = 0, pixels = '{}',
+    class_confidence = '{}', verdict = '', changed = 0, version = version + 1
+"""
 _REVIEWED = """
 UPDATE images SET tags = :tags, found = :found, not_found = :not_found, missing = :missing, confidence = :confidence,
     pixels = :pixels, class_confidence = :class_confidence, changed = (:tags IS NOT original_tags),
@@ -107,6 +112,15 @@ class Index:
         with self._change() as database:
             for row in rows:
                 _add(database, row)
+
+    def reset(self) -> None:
+        """Forget what is known of every image: all of them are to be labelled anew, with other classes.
+
+        Rows and numbers stay and versions grow, for nobody to take an old picture for the new one.
+        """
+        with self._change() as database:
+            database.execute(_RESET, {"reason": "It is to be labelled again, with another model."})
+            database.execute("DELETE FROM present")
 
     def review(self, number: int, row: Labelled) -> None:
         """Take in an image's label under other tags than the job's."""
