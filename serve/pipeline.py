@@ -104,7 +104,7 @@ class Pipeline:
     def _decode(self, item: Item) -> Decoded | Outcome:
         started = time.perf_counter()
         try:
-            pixels, orientation = read_image(self.images / item.image, self.within)
+            pixels, orientation = read_image(self.images / item.image, within=self.within)
         except UserError as error:
             # As named in the other columns, wherever the folder lies.
             return item, Failed(item.image, "decode", str(error).removeprefix(f"{self.images}{os.sep}"))

@@ -59,7 +59,7 @@ def classes_in(cards: Iterable[Card]) -> list[int]:
 
 def _card(row: Labelled, images: Path, masks: Path, within: Path | None) -> Card:
     try:
-        stored, orientation = read_image(images / row.image, within)
+        stored, orientation = read_image(images / row.image, within=within)
     except UserError:
         return Card(row, problem="The image is gone or can no longer be read.")
     try:

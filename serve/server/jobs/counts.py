@@ -1,18 +1,18 @@
 """How many images of a job people accepted, rejected, flagged and changed, without opening every index every time."""
 
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from pathlib import Path
 from threading import Lock
+
+from swsss.serve.server.jobs.index import Index
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
 _SETTLED_NS = 50_000_000
 """Times of change are coarse: an index that changed just now may do so again under the same time."""
-_NOTHING = dict.fromkeys(("accepted", "rejected", "flagged", "changed"), 0)
+_NOTHING = {"accepted": 0, "rejected": 0, "flagged": 0, "changed": 0}
 
 
 class ReviewCounts:
@@ -67,25 +67,7 @@ def _read(path: Path, stamp: Stamp) -> Mapping[str, int] | None:
     """The counts of an index; None when it cannot be read."""
     if stamp[0] is None:
         return _NOTHING
-    # On a full disk SQLite cannot make what it needs beside the file; an index nobody writes can be read without.
-    for mode in ["mode=ro"] + ["immutable=1"] * (stamp[1] is None):
-        try:
-            with closing(sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, timeout=1.0)) as database:
-                return _count(database)
-        except sqlite3.Error:
-            continue
-    return None
-
-
-def _count(database: sqlite3.Connection) -> Mapping[str, int]:
-    database.row_factory = sqlite3.Row
-    counts = dict(_NOTHING)
-    rows = database.execute(
-        "SELECT verdict, changed, count(*) AS count FROM images WHERE verdict != '' OR changed "
-        "GROUP BY verdict, changed"
-    )
-    for row in rows:
-        if row["verdict"] in counts:
-            counts[row["verdict"]] += row["count"]
-        counts["changed"] += row["count"] if row["changed"] else 0
-    return counts
+    try:
+        return vars(Index(path).counts())
+    except OSError:
+        return None

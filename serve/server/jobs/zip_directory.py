@@ -35,7 +35,7 @@ def check_directory(archive: Path, most: int) -> None:
 
 
 def _place(file: BinaryIO) -> tuple[int, int]:
-    """Where the directory begins, and its size: right before the end record, whatever stands in front of the archive."""
+    """Where the directory begins, and its size: right before the end record, whatever stands before it."""
     length = file.seek(0, os.SEEK_END)
     tail_start = max(0, length - _END.size - _LONGEST_COMMENT)
     file.seek(tail_start)
