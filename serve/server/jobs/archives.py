@@ -19,7 +19,13 @@ _TAGS = "tags.csv"
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2})
 """Others are unknown to Python, or let an archive say how much memory unpacking it takes (LZMA)."""
 _MOST_PARTS = 64
-_NO_FILES = (stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK)
+_NO_FILES = {
+    stat.S_IFLNK: "link",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: "socket",
+}
 _OF_THE_NAME = frozenset(
     {None, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT}
 )
@@ -72,7 +78,7 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> Unpacked:
 
 def _unreadable(error: Exception) -> UserError:
     told = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return UserError(f"The upload is not a ZIP file that can be read ({told[:200]}); make it anew.")
+    return UserError(f"The upload is no ZIP file that can be read ({told[:200]}); make it anew.")
 
 
 def _found(entries: Sequence[zipfile.ZipInfo]) -> Mapping[str, zipfile.ZipInfo]:
@@ -109,8 +115,8 @@ def _safe_name(entry: zipfile.ZipInfo) -> str:
         raise UserError(f"The archive holds the path '{name[:200]}', which leads out of it; pack relative paths.")
     if len(parts) > _MOST_PARTS:
         raise UserError(f"The archive holds folders in folders, more than {_MOST_PARTS} deep; pack them flatter.")
-    if stat.S_IFMT(entry.external_attr >> 16) in _NO_FILES:
-        raise UserError(f"'{name[:200]}' in the archive is a link or a device; pack the file itself.")
+    if kind := _NO_FILES.get(stat.S_IFMT(entry.external_attr >> 16)):
+        raise UserError(f"The archive holds the {kind} '{name[:200]}'; pack the file itself.")
     if entry.flag_bits & 1:
         raise UserError("The archive is encrypted; pack it without a password.")
     return posixpath.normpath(name)

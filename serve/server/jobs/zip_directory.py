@@ -89,4 +89,4 @@ def _count(file: BinaryIO, size: int, most: int) -> None:
 
 
 def _damaged(reason: str) -> UserError:
-    return UserError(f"The upload is not a ZIP file that can be read ({reason}); make it anew.")
+    return UserError(f"The upload is no ZIP file that can be read ({reason}); make it anew.")
