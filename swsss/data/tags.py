@@ -44,27 +44,68 @@ def read_tags(path: Path, classes: ClassTable, images: Sequence[str]) -> dict[st
 
 
 def write_tags(path: Path, rows: Iterable[tuple[str, Iterable[str]]]) -> None:
-    """Write `tags.csv` in the shape `image,labels`, whole or not at all.
+    """Write `tags.csv`, whole or not at all.
 
     Args:
         path: Where.
         rows: Image paths relative to the image folder, each with its class names.
 
     Raises:
-        UserError: A class name holds a label separator, so that it could not be read back.
+        UserError: A name cannot stand in a CSV file of UTF-8 text.
     """
+    kept = [(image, list(labels)) for image, labels in rows]
+    used = sorted({name for _, labels in kept for name in labels})
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    # Before Python 3.13, csv leaves a carriage return unquoted, which then ends the row.
-    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerow(["image", "labels"])
-    for image, labels in rows:
-        names = list(labels)
-        for name in names:
-            if SEPARATORS.search(name):
-                raise UserError(f"Class '{name}' holds one of ; | , which separate labels in {path}; rename the class.")
-        (quoting if "\r" in image else writer).writerow([image, ";".join(names)])
+    write_tag_rows(text, kept, used)
     write_whole(path, text.getvalue().encode())
+
+
+def write_tag_rows(file: TextIO, rows: Iterable[tuple[str, Iterable[str]]], classes: Sequence[str]) -> None:
+    """Write what `read_tags` reads back, a row at a time.
+
+    The shape is `image,labels`, or where a class name cannot stand in a field of labels, `image,cat,dog,...` with 0
+    and 1.
+
+    Args:
+        file: Text with newlines as written.
+        rows: Image paths relative to the image folder, each with its class names.
+        classes: The names there are, but background.
+
+    Raises:
+        UserError: A name cannot stand in a CSV file of UTF-8 text.
+    """
+    wide = not all(_fits_a_list(name) for name in classes)
+    for name in classes:
+        _check_text(name, f"The class name {name!r}")
+    lines = _Lines(file)
+    lines.write(["image", *classes] if wide else ["image", "labels"])
+    for image, labels in rows:
+        _check_text(image, f"The file name {image!r}")
+        names = list(labels)
+        lines.write([image, *("01"[name in names] for name in classes)] if wide else [image, ";".join(names)])
+
+
+def _fits_a_list(name: str) -> bool:
+    """Whether a class name among others in a field of labels is read as it is."""
+    return name == name.strip() and name not in {"", "background"} and not SEPARATORS.search(name)
+
+
+def _check_text(name: str, what: str) -> None:
+    if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+        raise UserError(f"{what} is not UTF-8 text, which tags.csv cannot hold; rename it.")
+
+
+class _Lines:
+    """Writes rows of a CSV file."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._plain = csv.writer(file, lineterminator="\n")
+        # Before Python 3.13, csv leaves a carriage return unquoted, which then ends the row.
+        self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def write(self, row: list[str]) -> None:
+        writer = self._quoting if any("\r" in field for field in row) else self._plain
+        writer.writerow(row)
 
 
 def _first_undecodable(path: Path) -> int:
@@ -81,7 +122,8 @@ def _first_undecodable(path: Path) -> int:
 def _read(file: TextIO, classes: ClassTable, images: ImageNames, problems: RowProblems) -> dict[str, Tags]:
     first = file.readline()
     fields = _Fields(file, ";" if ";" in first and "," not in first else ",", problems)
-    header = [field.strip() for field in fields.split(first, 1)[0]]
+    # A class name that begins or ends with a space is taken as it is.
+    header = [field if field in classes.ids else field.strip() for field in fields.split(first, 1)[0]]
     labels = None if problems.lines else read_header(header, classes, problems)
     if labels is None:
         for _ in file:
