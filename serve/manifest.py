@@ -32,13 +32,23 @@ def write_manifest(path: Path, rows: Iterable[Labelled], classes: ClassTable) ->
     pixels and mean confidence of each class as `cat=123;ignore=4`. Names within a field are separated by `;`.
     """
     with whole_file(path) as file:
-        _write(file, _COLUMNS, (_row(row, classes) for row in rows))
+        manifest_into(file, rows, classes)
+
+
+def manifest_into(file: TextIO, rows: Iterable[Labelled], classes: ClassTable) -> None:
+    """Write what `write_manifest` writes into a text file that is open, with newlines as written."""
+    _write(file, _COLUMNS, (_row(row, classes) for row in rows))
 
 
 def write_failures(path: Path, rows: Iterable[Failed]) -> None:
     """Write `failures.csv` (image, stage, reason), whole or not at all."""
     with whole_file(path) as file:
-        _write(file, ["image", "stage", "reason"], ([row.image, row.stage, row.reason] for row in rows))
+        failures_into(file, rows)
+
+
+def failures_into(file: TextIO, rows: Iterable[Failed]) -> None:
+    """Write what `write_failures` writes into a text file that is open, with newlines as written."""
+    _write(file, ["image", "stage", "reason"], ([row.image, row.stage, row.reason] for row in rows))
 
 
 def read_manifest(path: Path, classes: ClassTable) -> Iterator[Labelled]:

@@ -5,7 +5,7 @@ import io
 from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from swsss.data.classes import ClassTable
 from swsss.data.files import write_whole
@@ -14,13 +14,20 @@ from swsss.data.tag_rows import ImageNames, RowProblems
 from swsss.errors import UserError
 
 
-def read_tags(path: Path, classes: ClassTable, images: Sequence[str]) -> dict[str, Tags]:
+def read_tags(
+    path: Path,
+    classes: ClassTable,
+    images: Sequence[str],
+    *,
+    missing_images: Literal["refuse", "skip"] = "refuse",
+) -> dict[str, Tags]:
     """Read `tags.csv` in the shape `image,labels` or as a wide 0/1 table `image,cat,dog,...`.
 
     Args:
         path: The file; UTF-8, any line ending, separated by commas, or by semicolons as European Excel does.
         classes: Classes the labels may name; 'background' is allowed and says nothing.
         images: Relative paths of the images there are, with `/` and extension. Rows may leave the extension out.
+        missing_images: Whether rows of images that are not there are a mistake, or left out.
 
     Returns:
         Foreground class ids by image, as spelled in `images`; images without a row are not in it.
@@ -32,7 +39,7 @@ def read_tags(path: Path, classes: ClassTable, images: Sequence[str]) -> dict[st
     problems = RowProblems(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            found = _read(file, classes, ImageNames(images), problems)
+            found = _read(file, classes, ImageNames(images, strict=missing_images == "refuse"), problems)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -202,7 +209,7 @@ def _check(
         problems.add(line, _wrong_width(row, width))
         return None, None
     image = images.find(row[0])
-    if image is None:
+    if image is None and images.strict:
         problems.add(line, images.why_not(row[0]))
     tags, wrong = labels[tuple(row[1:])]
     for problem in wrong:

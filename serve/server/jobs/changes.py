@@ -52,6 +52,15 @@ def restore(database: sqlite3.Connection, item: Item) -> None:
     _replace(database, item.number, {"found": "[]", **made, "tags": json.dumps(item.original_tags), **_AS_MADE})
 
 
+def reset(database: sqlite3.Connection, reason: str) -> None:
+    """Make every image one that was not labelled yet, for this reason."""
+    values = {**failed_values(Failed("", "waiting", reason)), **_AS_MADE, "verdict": "", "key": "", "mask": ""}
+    values |= {"tags": "null", "original_tags": "null"}
+    columns = ", ".join(f"{name} = :{name}" for name in values)
+    database.execute(f"UPDATE images SET {columns}, version = version + 1, revision = revision + 1", values)  # noqa: S608
+    database.execute("DELETE FROM present")
+
+
 def _same(row: sqlite3.Row, values: Mapping[str, Any]) -> bool:
     """Whether it is what the index holds: the same key, or where that is not known, the same in all there is."""
     if row["changed"] or row["state"] != values["state"]:

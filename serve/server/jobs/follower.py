@@ -43,18 +43,18 @@ class JobFollower:
         """Lines are for terminals."""
 
     def begin(self, folder: LabelsFolder, todo: int, earlier: int) -> None:
-        """See `Follower`. What the journal knows and the index does not, as after a kill, gets into the index.
-
-        Verdicts on masks that are about to be replaced go before these are: a kill in between must not leave them.
-        """
+        """See `Follower`. What the journal knows and the index does not, as after a kill, gets into the index."""
 
         def key_of(image: str) -> str:
             done = folder.journal.done(image)
             return done[0].hex() if done else ""
 
+        def kept(image: str, key: str) -> bool:
+            return image in wanted and (not key or folder.plan.item(image).key.hex() == key)
+
         wanted = folder.plan.wanted
         self._index.add(folder.journal.labelled(folder.recipe, wanted.__contains__), key_of)
-        self._index.keep_only(wanted, lambda image, key: folder.plan.item(image).key.hex() == key)
+        self._index.keep_only(kept)
         self._earlier = earlier
         self._started = self._last = time.monotonic()
         self._told_of(total=todo + earlier)

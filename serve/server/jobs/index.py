@@ -2,13 +2,13 @@
 
 import errno
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from swsss.serve.records import Failed, Labelled
-from swsss.serve.server.jobs.changes import relabel, restore, take_in
+from swsss.serve.server.jobs.changes import relabel, reset, restore, take_in
 from swsss.serve.server.jobs.database import to_change, to_read
 from swsss.serve.server.jobs.rows import Item, Query, failed_values, item_of, labelled_values
 
@@ -85,23 +85,33 @@ class Index:
                 else:
                     take_in(database, row.image, labelled_values(row) | {"key": key_of(row.image)})
 
-    def keep_only(self, wanted: Collection[str], same: Callable[[str, str], bool]) -> None:
-        """Prepare for a run: hide images that do not belong to it, and take back verdicts on masks it will replace.
+    def keep_only(self, kept: Callable[[str, str], bool]) -> None:
+        """Prepare for a run: hide what does not belong to it, and what it will replace, until it has.
+
+        Nobody can accept a mask that is about to be replaced, or take it for one of this run. What comes back as it
+        was has its verdict still.
 
         Args:
-            wanted: The images that belong to the run.
-            same: Whether the run will leave an image's mask as it is, by its path and the key of its mask.
+            kept: Whether the mask of an image stays, by its path and the key of its mask.
         """
         with self._change(make=True) as database:
-            gone, stale = list[tuple[str]](), list[tuple[str]]()
-            for row in database.execute("SELECT image, key, state, verdict, changed, gone FROM images"):
-                image = row["image"]
-                if image not in wanted:
-                    gone += [] if row["gone"] else [(image,)]
-                elif row["verdict"] and row["state"] == "labelled" and not row["changed"]:
-                    stale += [] if row["key"] and same(image, row["key"]) else [(image,)]
+            rows = database.execute("SELECT image, key, state, changed FROM images WHERE NOT gone")
+            gone = [
+                (row["image"],)
+                for row in rows
+                if not kept(row["image"], "" if row["changed"] or row["state"] != "labelled" else row["key"] or "?")
+            ]
             database.executemany("UPDATE images SET gone = 1, revision = revision + 1 WHERE image = ?", gone)
-            database.executemany("UPDATE images SET verdict = '', revision = revision + 1 WHERE image = ?", stale)
+
+    def reset(self) -> None:
+        """Forget what is known of every image: all of them are to be labelled anew, with other classes.
+
+        Rows and numbers stay and versions grow, for nobody to take an old picture for the new one.
+        """
+        if not self._path.is_file():
+            return
+        with self._change() as database:
+            reset(database, "It is to be labelled again, with another model.")
 
     def correct(self, number: int, correction: Correction, expected: int | None = None) -> Item | None:
         """Change an image, whole or not at all.
