@@ -51,6 +51,17 @@ def decode_bmp(data: bytes) -> Bytes:
     return np.ascontiguousarray(pixels if header.from_above else pixels[::-1])
 
 
+def bmp_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a BMP, in pixels; `data` may be its beginning.
+
+    Raises:
+        UndecodableError: The header is damaged, or of a kind that is not decoded.
+        struct.error: It is cut short.
+    """
+    header = _read_header(data)
+    return header.width, header.height
+
+
 def _read_header(data: bytes) -> _Header:
     pixels_at, size = struct.unpack_from("<2I", data, 10)
     if size == _CORE:

@@ -95,6 +95,16 @@ def essential_png(data: bytes) -> EssentialPng:
     return EssentialPng(b"".join(parts), orientation or 1, header, packed)
 
 
+def png_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a PNG, in pixels; `data` may be its beginning.
+
+    Raises:
+        UndecodableError: The header is cut short, damaged, or says that it is too large.
+    """
+    width, height, *_ = _read_header(next(_chunks(data)))
+    return width, height
+
+
 def _chunks(data: bytes) -> Iterator[Chunk]:
     """The chunks up to the last one, which must be there."""
     view = memoryview(data)
@@ -160,20 +170,15 @@ def essential_gif(data: bytes) -> bytes:
         UndecodableError: It is cut short, damaged, or too large.
     """
     file = _Blocks(data)
-    file.take(6)
-    screen_width, screen_height, flags, _, _ = struct.unpack("<2H3B", file.take(7))
-    palette = file.take(_palette_size(flags))
-    transparent = _skip_to_picture(file)
-    left, top, width, height, flags = struct.unpack("<4HB", file.take(9))
+    screen, (left, top, width, height), flags, palette, transparent = _gif_header(file)
     palette = file.take(_palette_size(flags)) or palette
     bits = file.take(1)[0]
     pixels = file.blocks()
     if not (width and height and 1 <= bits <= 8):
         raise UndecodableError
-    screen_width, screen_height = max(screen_width, left + width), max(screen_height, top + height)
-    check_size(screen_width, screen_height)
+    check_size(*screen)
     parts = [
-        struct.pack("<6s2H3B", b"GIF89a", screen_width, screen_height, 0xF7, 0, 0),
+        struct.pack("<6s2H3B", b"GIF89a", *screen, 0xF7, 0, 0),
         palette.ljust(768, b"\0") if palette else _GREYS,
         struct.pack("<8B", 0x21, 0xF9, 4, 1, 0, 0, transparent, 0),
         struct.pack("<B4H2B", 0x2C, left, top, width, height, flags & 0x40, bits),
@@ -181,6 +186,35 @@ def essential_gif(data: bytes) -> bytes:
         b"\0;",
     ]
     return b"".join(parts)
+
+
+def gif_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a GIF, in pixels, as `essential_gif` makes it; `data` may be its beginning.
+
+    Raises:
+        UndecodableError: The header is cut short or damaged.
+    """
+    return _gif_header(_Blocks(data)).screen
+
+
+class _GifHeader(NamedTuple):
+    """What stands before the first picture of a GIF and its palette."""
+
+    screen: tuple[int, int]  # width and height, grown to hold the picture
+    picture: tuple[int, int, int, int]  # left, top, width, height
+    flags: int  # of the picture
+    palette: bytes  # of the screen
+    transparent: int
+
+
+def _gif_header(file: "_Blocks") -> _GifHeader:
+    file.take(6)
+    screen_width, screen_height, flags, _, _ = struct.unpack("<2H3B", file.take(7))
+    palette = file.take(_palette_size(flags))
+    transparent = _skip_to_picture(file)
+    left, top, width, height, flags = struct.unpack("<4HB", file.take(9))
+    screen = max(screen_width, left + width), max(screen_height, top + height)
+    return _GifHeader(screen, (left, top, width, height), flags, palette, transparent)
 
 
 def _palette_size(flags: int) -> int:

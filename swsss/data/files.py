@@ -1,7 +1,7 @@
 """Files that appear whole or not at all."""
 
-import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,18 +28,17 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def _beside(path: Path) -> Path:
-    """A hidden name in the same folder, no longer than file systems allow however long the file's own name is."""
-    name = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
-    return path.with_name(f".{name}.{os.getpid()}.tmp")
+    """A hidden name in the same folder that no other writer has, in this process or another, here or elsewhere."""
+    return path.with_name(f".{secrets.token_hex(8)}.{os.getpid()}.tmp")
 
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        file = path.open("wb")
+        file = path.open("xb")
     except FileNotFoundError:
         # Only now: asking for the folder before every file costs as much as writing a small one.
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("wb")
+        file = path.open("xb")
     with file:
         file.write(data)
         file.flush()
@@ -58,7 +57,7 @@ def whole_file(path: Path) -> Iterator[TextIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = _beside(path)
     try:
-        with beside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with beside.open("x", encoding="utf-8", errors="surrogateescape", newline="") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
