@@ -213,7 +213,16 @@ def test_written_tags_are_read_back(tmp_path: Path) -> None:
 )
 def test_nasty_class_names_are_read_back(tmp_path: Path, classes: tuple[str, ...]) -> None:
     table = ClassTable(("nothing", *classes))
-    images = ["plain.jpg", "a, b.jpg", 'q"uo"te.png', " space.jpg ", "semi;colon.jpg", "new\nline.jpg", "x\ry.jpg", "#.jpg"]
+    images = [
+        "plain.jpg",
+        "a, b.jpg",
+        'q"uo"te.png',
+        " space.jpg ",
+        "semi;colon.jpg",
+        "new\nline.jpg",
+        "x\ry.jpg",
+        "#.jpg",
+    ]
     sets = [frozenset(range(1, 1 + number % (len(classes) + 1))) for number in range(len(images))]
     path = tmp_path / "tags.csv"
     rows = [(image, [table.names[index] for index in sorted(ids)]) for image, ids in zip(images, sets, strict=True)]

@@ -60,7 +60,7 @@ def write_tags(path: Path, rows: Iterable[tuple[str, Iterable[str]]]) -> None:
     Raises:
         UserError: A name cannot stand in a CSV file of UTF-8 text.
     """
-    kept = [(image, list(labels)) for image, labels in rows]
+    kept = [(image, [name for name in labels if name]) for image, labels in rows]
     used = sorted({name for _, labels in kept for name in labels})
     text = io.StringIO()
     write_tag_rows(text, kept, used)

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from swsss.serve.records import Failed, Labelled
@@ -13,6 +14,31 @@ _MADE = frozenset(failed_values(Failed("", "", ""))) | {"width", "height", "tags
 _AS_MADE = {"changed": 0, "reviewed": "", "made": ""}
 
 
+@dataclass(frozen=True)
+class Correction:
+    """What somebody changes of an image. What is None stays.
+
+    Args:
+        verdict: accepted, rejected, flagged or "" for nothing.
+        label: Its label under other tags.
+        reviewed: Path below `reviewed/masks` of the mask of `label`; "" for the one the run made.
+        restored: Whether it gets back the tags and the label of the run.
+    """
+
+    verdict: str | None = None
+    label: Labelled | None = None
+    reviewed: str = ""
+    restored: bool = False
+
+
+class Outdated(Exception):  # noqa: N818 - it is an answer
+    """Somebody else has changed the image since; `item` is what it is now."""
+
+    def __init__(self, item: Item) -> None:
+        super().__init__(f"revision {item.revision}")
+        self.item = item
+
+
 def take_in(database: sqlite3.Connection, image: str, values: Mapping[str, Any]) -> None:
     """Note what a run made of an image.
 
@@ -21,11 +47,11 @@ def take_in(database: sqlite3.Connection, image: str, values: Mapping[str, Any])
         image: Its path.
         values: `labelled_values` or `failed_values`, and the journal's `key`.
     """
-    row = database.execute("SELECT * FROM images WHERE image = ?", (image,)).fetchone()
     original = {"original_tags": values["tags"]} if "tags" in values else {}
-    if row is None:
-        _insert(database, {"image": image, **values, **original})
-    elif row["changed"] and values.get("tags") != row["tags"]:
+    if _insert(database, {"image": image, **values, **original}):
+        return
+    row = database.execute("SELECT * FROM images WHERE image = ?", (image,)).fetchone()
+    if row["changed"] and values.get("tags") != row["tags"]:
         made = json.dumps({name: value for name, value in values.items() if name in _MADE})
         kept = {"made": made, "key": values["key"], "mask": values.get("mask", row["mask"]), "gone": 0}
         _note(database, row, {**kept, **original})
@@ -70,12 +96,16 @@ def _same(row: sqlite3.Row, values: Mapping[str, Any]) -> bool:
     return all(row[name] == value for name, value in values.items() if name != "key")
 
 
-def _insert(database: sqlite3.Connection, values: Mapping[str, Any]) -> None:
+def _insert(database: sqlite3.Connection, values: Mapping[str, Any]) -> bool:
+    """Add an image, if it is not there; whether it was not."""
     marks = ", ".join(f":{name}" for name in values)
-    statement = f"INSERT INTO images ({', '.join(values)}) VALUES ({marks})"  # noqa: S608 - our own columns
-    number = database.execute(statement, values).lastrowid
-    assert number is not None
-    _set_present(database, number, values["found"])
+    statement = f"INSERT OR IGNORE INTO images ({', '.join(values)}) VALUES ({marks})"  # noqa: S608 - our own columns
+    inserted = database.execute(statement, values)
+    if not inserted.rowcount:
+        return False
+    rows = [(index, inserted.lastrowid) for index in json.loads(values["found"])]
+    database.executemany("INSERT INTO present VALUES (?, ?)", rows)
+    return True
 
 
 def _replace(database: sqlite3.Connection, number: int, values: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The tags of a job with all corrections, for the next run or the next training."""
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import TextIO
 

@@ -1,4 +1,4 @@
-"""Sends what takes long to make, a part at a time: in threads of its own, so many at once, and no longer than wanted."""
+"""Sends what takes long to make, a part at a time: in threads of its own, and no longer than somebody wants it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -112,7 +112,7 @@ class _Steps:
     def __init__(self, parts: Iterator[bytes | None]) -> None:
         self._parts, self._lock = parts, Lock()
 
-    def next(self) -> "bytes | None | _Steps":
+    def next(self) -> "bytes | _Steps | None":
         """The next part; itself when there is none."""
         with self._lock:
             return next(self._parts, self)

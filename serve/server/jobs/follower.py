@@ -49,8 +49,8 @@ class JobFollower:
             done = folder.journal.done(image)
             return done[0].hex() if done else ""
 
-        def kept(image: str, key: str) -> bool:
-            return image in wanted and (not key or folder.plan.item(image).key.hex() == key)
+        def kept(image: str, key: str | None) -> bool:
+            return image in wanted and (key is None or folder.plan.item(image).key.hex() == key)
 
         wanted = folder.plan.wanted
         self._index.add(folder.journal.labelled(folder.recipe, wanted.__contains__), key_of)

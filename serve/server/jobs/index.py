@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swsss.serve.records import Failed, Labelled
-from swsss.serve.server.jobs.changes import relabel, reset, restore, take_in
+from swsss.serve.server.jobs.changes import Correction, Outdated, relabel, reset, restore, take_in
 from swsss.serve.server.jobs.database import to_change, to_read
 from swsss.serve.server.jobs.rows import Item, Query, failed_values, item_of, labelled_values
 
@@ -21,31 +21,6 @@ class Counts:
     rejected: int = 0
     flagged: int = 0
     changed: int = 0
-
-
-@dataclass(frozen=True)
-class Correction:
-    """What somebody changes of an image. What is None stays.
-
-    Args:
-        verdict: accepted, rejected, flagged or "" for nothing.
-        label: Its label under other tags.
-        reviewed: Path below `reviewed/masks` of the mask of `label`; "" for the one the run made.
-        restored: Whether it gets back the tags and the label of the run.
-    """
-
-    verdict: str | None = None
-    label: Labelled | None = None
-    reviewed: str = ""
-    restored: bool = False
-
-
-class Outdated(Exception):  # noqa: N818 - it is an answer
-    """Somebody else has changed the image since; `item` is what it is now."""
-
-    def __init__(self, item: Item) -> None:
-        super().__init__(f"revision {item.revision}")
-        self.item = item
 
 
 class Index:
@@ -85,22 +60,19 @@ class Index:
                 else:
                     take_in(database, row.image, labelled_values(row) | {"key": key_of(row.image)})
 
-    def keep_only(self, kept: Callable[[str, str], bool]) -> None:
+    def keep_only(self, kept: Callable[[str, str | None], bool]) -> None:
         """Prepare for a run: hide what does not belong to it, and what it will replace, until it has.
 
         Nobody can accept a mask that is about to be replaced, or take it for one of this run. What comes back as it
         was has its verdict still.
 
         Args:
-            kept: Whether the mask of an image stays, by its path and the key of its mask.
+            kept: Whether an image stays as it is, by its path and the key of its mask; None for one without a mask,
+                or with one under other tags, which the run does not replace.
         """
         with self._change(make=True) as database:
-            rows = database.execute("SELECT image, key, state, changed FROM images WHERE NOT gone")
-            gone = [
-                (row["image"],)
-                for row in rows
-                if not kept(row["image"], "" if row["changed"] or row["state"] != "labelled" else row["key"] or "?")
-            ]
+            rows = database.execute("SELECT image, state, changed, key FROM images WHERE NOT gone")
+            gone = [(row["image"],) for row in rows if not kept(row["image"], _key(row))]
             database.executemany("UPDATE images SET gone = 1, revision = revision + 1 WHERE image = ?", gone)
 
     def reset(self) -> None:
@@ -194,6 +166,10 @@ class Index:
             return [] if database is None else database.execute(text, values).fetchall()
 
 
+def _key(row: sqlite3.Row) -> str | None:
+    return row["key"] if row["state"] == "labelled" and not row["changed"] else None
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     try:
@@ -203,5 +179,7 @@ def _explained() -> Iterator[None]:
 
 
 def _item(database: sqlite3.Connection, number: int) -> Item | None:
+    if not 0 < number < 1 << 63:  # SQLite has no greater numbers
+        return None
     row = database.execute("SELECT * FROM images WHERE number = ? AND NOT gone", (number,)).fetchone()
     return None if row is None else item_of(row)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from typing import BinaryIO, Literal
 
 from swsss.data.below import OutsideError, check_below, open_below
@@ -46,6 +47,11 @@ class JobMasks:
     def where(self) -> str:
         """The condition by which the index finds the images."""
         return _WHERE[self.taken]
+
+    @property
+    def place(self) -> Path:
+        """Where files without a name may lie: on the job's disk, as long as the job has a folder."""
+        return self.folder if self.folder.is_dir() else Path(gettempdir())
 
     @property
     def classes(self) -> ClassTable:

@@ -11,6 +11,9 @@ from swsss.serve.formats.archive import Archive
 
 _BLOCK = 1 << 20
 
+Parts = Iterator[bytes | None]
+"""Parts of a file, some of them empty; None when the next has to be waited for."""
+
 
 class Drained(io.BytesIO):
     """A file that forgets what was taken from it, and still knows where it stands."""
@@ -63,13 +66,20 @@ class StreamedArchive:
 @contextmanager
 def streamed_archive(place: Path) -> Iterator[StreamedArchive]:
     """A new archive; its table of contents waits in a file without a name in `place`."""
-    with TemporaryFile(dir=place) as directory:
+    with nameless(place) as directory:
         yield StreamedArchive(directory)
 
 
 @contextmanager
+def nameless(place: Path) -> Iterator[BinaryIO]:
+    """A file without a name in `place`, gone when the block ends, or the process is killed."""
+    with TemporaryFile(dir=place) as file:
+        yield file
+
+
+@contextmanager
 def nameless_text(place: Path) -> Iterator[TextIO]:
-    """A text file without a name in `place`, gone when the block ends, or the process is killed.
+    """A text file without a name in `place`.
 
     UTF-8 with newlines as written, as tables are; its `buffer` is what it holds, once it is flushed.
     """
