@@ -1,7 +1,7 @@
 """`manifest.csv` and `failures.csv`: what was labelled and what was not, a row an image, in the order of names."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -108,7 +108,7 @@ def _parse(path: Path, line: int, row: list[str], classes: ClassTable) -> Labell
     ids = {**classes.ids, "ignore": IGNORE}
 
     def pairs(text: str) -> dict[int, str]:
-        parts = (part.rpartition("=") for part in text.split(";") if part)
+        parts = (part.rpartition("=") for part in _parts(text, lambda part: part.rpartition("=")[0] in ids))
         return {ids[name]: value for name, _, value in parts}
 
     try:
@@ -118,10 +118,26 @@ def _parse(path: Path, line: int, row: list[str], classes: ClassTable) -> Labell
             mask,
             int(width),
             int(height),
-            None if tags == "*" else tuple(ids[name] for name in tags.split(";") if name),
+            None if tags == "*" else tuple(ids[name] for name in _parts(tags, ids.__contains__)),
             {index: int(value) for index, value in pairs(pixels).items()},
             {index: float(value) for index, value in pairs(confidence).items()},
             float(mean),
         )
     except (ValueError, KeyError):
         raise UserError(f"{path}, line {line}: this row is damaged or names an unknown class.") from None
+
+
+def _parts(text: str, known: Callable[[str], bool]) -> Iterator[str]:
+    """Split a field at its `;`, but not within the name of a class: the longest that is known counts.
+
+    Raises:
+        KeyError: A part is not known.
+    """
+    pieces = text.split(";") if text else []
+    while pieces:
+        ends = (end for end in range(len(pieces), 0, -1) if known(";".join(pieces[:end])))
+        end = next(ends, 0)
+        if not end:
+            raise KeyError(pieces[0])
+        yield ";".join(pieces[:end])
+        pieces = pieces[end:]

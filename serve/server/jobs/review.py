@@ -115,7 +115,7 @@ class Review:
         try:
             width, height = read_image_size(path)
             if width * height > self._limits.pixels:
-                raise UserError(f"{path} has {width}×{height} pixels, more than are shown here.")
+                raise UserError(f"{path} has {width}×{height} pixels, more than the {self._limits.pixels} shown here.")
             return read_mask(path)
         except UserError as error:
             raise UserError(str(error).replace(str(path), f"The mask of {item.image}")) from None

@@ -1,6 +1,5 @@
 """`/v1/jobs/{id}/result.zip` and the like: what people take away from a job."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -42,21 +41,24 @@ async def result(
 
     masks = parts.review.masks(job, taken)
     if taken == "made":
-        return await _sent(parts, masks, made_archive(masks, more), "labels.zip", ())
-    return await _sent(parts, masks, result_archive(masks, more), "labels.zip", job.wishes.formats)
+        return _sent(parts, masks, made_archive(masks, more), "labels.zip")
+    check_names(masks, job.wishes.formats)
+    return _sent(parts, masks, result_archive(masks, more), "labels.zip")
 
 
 @router.get("/export/{format_name}", summary="The masks in one format", response_class=StreamingResponse)
 async def export(parts: TheParts, job: TheJob, format_name: Format, taken: _As = "reviewed") -> Response:
     masks = parts.review.masks(job, taken)
-    return await _sent(parts, masks, format_export(masks, format_name), _FILES[format_name], (format_name,))
+    check_names(masks, (format_name,))
+    return _sent(parts, masks, format_export(masks, format_name), _FILES[format_name])
 
 
 @router.get("/accepted.zip", summary="Accepted masks as a dataset directory", response_class=StreamingResponse)
 async def accepted(parts: TheParts, job: TheJob) -> Response:
     masks = parts.review.masks(job, "accepted")
+    check_names(masks, ())
     await parts.downloads.work(lambda: _exhausted(_tags(parts, job, masks)))  # what is wrong is told before it begins
-    return await _sent(parts, masks, accepted_archive(masks), "accepted.zip", ())
+    return _sent(parts, masks, accepted_archive(masks), "accepted.zip")
 
 
 @router.get("/tags.csv", summary="The tags with all corrections", response_class=StreamingResponse)
@@ -86,8 +88,7 @@ def _exhausted(parts: Parts) -> None:
         pass
 
 
-async def _sent(parts: ServerParts, masks: JobMasks, content: Parts, name: str, formats: Sequence[Format]) -> Response:
-    check_names(masks, formats)
+def _sent(parts: ServerParts, masks: JobMasks, content: Parts, name: str) -> Response:
     kind = "application/json" if name.endswith(".json") else "application/zip"
     stream = parts.downloads.stream(content, lambda: parts.desk.runner.get(masks.job.id) is not None)
     return StreamingResponse(stream, media_type=kind, headers=attachment(masks.job, name))
