@@ -107,8 +107,12 @@ def _pairs(values: Mapping[int, str], classes: ClassTable) -> str:
 def _parse(path: Path, line: int, row: list[str], classes: ClassTable) -> Labelled:
     ids = {**classes.ids, "ignore": IGNORE}
 
+    def is_pair(text: str) -> bool:
+        name, _, value = text.rpartition("=")
+        return name in ids and ";" not in value
+
     def pairs(text: str) -> dict[int, str]:
-        parts = (part.rpartition("=") for part in _parts(text, lambda part: part.rpartition("=")[0] in ids))
+        parts = (part.rpartition("=") for part in _parts(text, is_pair))
         return {ids[name]: value for name, _, value in parts}
 
     try:

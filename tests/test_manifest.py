@@ -19,11 +19,11 @@ def test_failures__carriage_return_is_quoted(tmp_path):
     assert (tmp_path / "failures.csv").read_bytes() == b'image,stage,reason\n"a\rb.jpg","decode","It is empty."\n'
 
 
-@pytest.mark.parametrize("names", [("a;b", "a", "b"), ("a=1", "a", "=;="), ("cat", "cat;dog", ";")])
+@pytest.mark.parametrize("names", [("a;b", "a", "b"), ("a=1", "a", "=;="), ("cat", "cat;dog", "; ")])
 def test_manifest__class_names_come_back(tmp_path, names):
     classes = ClassTable(("background", *names))
     rows = [
-        Labelled("x.jpg", "x.png", 2, 3, tags, {0: 4, **dict.fromkeys(tags, 1), 255: 1}, {0: 0.5, tags[0]: 0.25}, 0.75)
+        Labelled("x.jpg", "x.png", 2, 3, tags, {0: 4, **dict.fromkeys(tags, 1), 255: 1}, {0: 0.5, 1: 0.25}, 0.75)
         for tags in [(1,), (3,), (1, 3), (1, 2)]
     ]
     write_manifest(tmp_path / "manifest.csv", rows, classes)

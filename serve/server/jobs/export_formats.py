@@ -28,10 +28,12 @@ class JobFormats:
         self._classes = masks.classes
         self._files: dict[str, BinaryIO] = {}
         self._sinks: dict[str, Sink] = {}
-        self._open = stack.enter_context(ExitStack())
-        for name in dict.fromkeys(masks.job.wishes.formats):
-            file = self._files[name] = stack.enter_context(nameless(masks.place))
-            opened = STREAMS[name](file, masks.place, masks.classes, masks.job.wishes.image_prefix)
+        names, prefix = dict.fromkeys(masks.job.wishes.formats), masks.job.wishes.image_prefix
+        for name in names:
+            self._files[name] = stack.enter_context(nameless(masks.place))
+        self._open = stack.enter_context(ExitStack())  # closed before the files
+        for name, file in self._files.items():
+            opened = STREAMS[name](file, masks.place, masks.classes, prefix)
             self._sinks[name] = self._open.enter_context(opened)
 
     def add(self, masks: JobMasks, item: Item, row: Labelled) -> Sequence[Failed]:

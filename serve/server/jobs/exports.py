@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import BinaryIO
 
 from swsss.data.below import open_below
@@ -37,11 +38,13 @@ def check_names(masks: JobMasks, formats: Sequence[str]) -> None:
 def result_archive(masks: JobMasks, follow: Callable[[], bool]) -> Parts:
     """A ZIP file of the labels folder, its tables and formats written anew from what people left.
 
+    The report is in it as long as it is true: of masks as the run made them.
+
     Args:
         masks: What to take.
         follow: Whether more masks are to come; as long as it says so, they are taken in as they are made.
     """
-    place, classes = masks.place, masks.classes
+    place = masks.place
     with streamed_archive(place) as archive, TakenImages() as taken, ExitStack() as stack:
         formats = JobFormats(masks, stack)
         for found in _followed(masks, taken, follow):
@@ -59,15 +62,9 @@ def result_archive(masks: JobMasks, follow: Callable[[], bool]) -> Parts:
             yield from _confidence(archive, masks, item)
             taken.add(row)
             taken.add_failed(*formats.add(masks, item, row))
-        yield from archive.add("classes.txt", "".join(f"{name}\n" for name in classes.names).encode())
-        with nameless_text(place) as text:
-            taken.write_manifest(text, classes)
-            yield from archive.add_file("manifest.csv", text.buffer)
-        if masks.taken != "accepted":
-            with nameless_text(place) as text:
-                taken.write_failures(text, masks.index.walk("state = 'failed'", "image"))
-                yield from archive.add_file("failures.csv", text.buffer)
-        yield from formats.finish(archive)
+        if _has_tables(masks):
+            yield from _tables(archive, masks, taken)
+            yield from formats.finish(archive)
         yield from convert_failures(archive, taken, place)
         yield from archive.end()
 
@@ -89,9 +86,8 @@ def made_archive(masks: JobMasks, follow: Callable[[], bool]) -> Parts:
                 with file:
                     yield from archive.add_file(f"{part}/{item.mask}", file)
         for name in sorted(os.listdir(labels)) if labels.is_dir() else []:
-            if not name.startswith((".", JOURNAL)) and (labels / name).is_file():
-                with open_below(labels / name, labels) as file:
-                    yield from archive.add_file(name, file)
+            if not name.startswith((".", JOURNAL)):
+                yield from _beside(archive, labels, name)
         yield from archive.end()
 
 
@@ -116,6 +112,27 @@ def accepted_archive(masks: JobMasks) -> Parts:
         write_corrected_tags(tags, masks)
         yield from archive.add_file("tags.csv", tags.buffer)
         yield from archive.end()
+
+
+def _has_tables(masks: JobMasks) -> bool:
+    """Whether the run got as far as to write some, or people have said something: else they would be of no use yet."""
+    counts = masks.index.counts()
+    return (masks.folder / "labels" / "manifest.csv").is_file() or any(vars(counts).values())
+
+
+def _tables(archive: StreamedArchive, masks: JobMasks, taken: TakenImages) -> Iterator[bytes]:
+    classes, place, labels = masks.classes, masks.place, masks.folder / "labels"
+    yield from archive.add("classes.txt", "".join(f"{name}\n" for name in classes.names).encode())
+    with nameless_text(place) as text:
+        taken.write_manifest(text, classes)
+        yield from archive.add_file("manifest.csv", text.buffer)
+    if masks.taken == "accepted":
+        return
+    with nameless_text(place) as text:
+        taken.write_failures(text, masks.index.walk("state = 'failed'", "image"))
+        yield from archive.add_file("failures.csv", text.buffer)
+    if not masks.index.counts().changed:
+        yield from _beside(archive, labels, "report.html")  # which shows the masks as made
 
 
 def _followed(masks: JobMasks, taken: TakenImages, follow: Callable[[], bool]) -> Iterator[Item | None]:
@@ -152,3 +169,13 @@ def _confidence(archive: StreamedArchive, masks: JobMasks, item: Item) -> Iterat
         return
     with file:
         yield from archive.add_file(f"confidence/{item.mask}", file)
+
+
+def _beside(archive: StreamedArchive, labels: Path, name: str) -> Iterator[bytes]:
+    """Add a file that lies beside the masks, if it is there."""
+    try:
+        file = open_below(labels / name, labels)
+    except (UserError, OSError):
+        return
+    with file:
+        yield from archive.add_file(name, file)
