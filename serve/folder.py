@@ -94,10 +94,12 @@ class LabelsFolder:
         image_prefix: str,
         *,
         progress: Callable[[int, int], None] = lambda done, total: None,
+        within: Path | None = None,
     ) -> tuple[int, int]:
         """Write manifest, failures, classes, formats and report, of the images that belong here.
 
-        `progress` is called with the number of images written in the formats, and of all.
+        `progress` is called with the number of images written in the formats, and of all. Images that the report
+        shows must not lead out of `within`.
 
         Returns:
             Number of images that could not be labelled, and of those missing in a format.
@@ -108,7 +110,7 @@ class LabelsFolder:
         write_failures(self.path / "failures.csv", self.journal.failed(wanted))
         missing = _missing(self.path, formats, image_prefix, progress) if formats else 0
         summary = summarise(self.journal.labelled(self.recipe, wanted), self.journal.failed(wanted), classes)
-        write_report(self.path / "report.html", summary, self.plan.folder, self.path / "masks", facts, speed)
+        write_report(self.path / "report.html", summary, self.plan.folder, self.path / "masks", facts, speed, within)
         self.journal.finish()
         return summary.failed, missing
 

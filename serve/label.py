@@ -21,12 +21,13 @@ from swsss.serve.settings import default_batch, default_workers
 from swsss.serve.writer import Writer
 
 _SAVE_SECONDS = 1.0
-_KEPT = "What is labelled is kept; mend that, and the same command goes on from there."
+KEPT = "What is labelled is kept; mend that, and the same command goes on from there."
+"""How a message of `Unfinished` ends; a front end that is not a command replaces it."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What `swsss-label` was told; see its `--help`."""
+    """What `swsss-label` was told; see its `--help`. `within`: a folder that no image may lead out of by links."""
 
     images: Path
     labels: Path | None = None
@@ -47,6 +48,7 @@ class Order:
     batch: int = 0
     threads: int = 0
     workers: int = 0
+    within: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,14 @@ def label_folder(order: Order, engine: Engine, follower: Follower) -> Result:
                 order.formats,
                 order.image_prefix,
                 progress=follower.converting,
+                within=order.within,
             )
         except OSError as error:
-            raise Unfinished(f"{order.out} cannot be written: {error.strerror}. {_KEPT}") from None
+            raise Unfinished(f"{order.out} cannot be written: {error.strerror}. {KEPT}") from None
         except sqlite3.Error as error:
-            raise Unfinished(f"{explain(folder.journal.path, error)} {_KEPT}") from None
+            raise Unfinished(f"{explain(folder.journal.path, error)} {KEPT}") from None
         except UserError as error:  # of a format: the masks are done
-            raise Unfinished(f"{error} {_KEPT}") from None
+            raise Unfinished(f"{error} {KEPT}") from None
     return Result([*_verdict(order, speed, failed, missing), *_notes(engine)], failed + missing)
 
 
@@ -174,7 +177,7 @@ def _label(order: Order, plan: Plan, engine: Engine, folder: LabelsFolder, follo
     follower.begin(folder, len(todo), earlier)
     workers = order.workers or default_workers()
     writer = Writer(order.out, order.confidence, order.ignore_below)
-    pipeline = Pipeline(engine, order.images, writer, order.batch or default_batch(engine), workers)
+    pipeline = Pipeline(engine, order.images, writer, order.batch or default_batch(engine), workers, order.within)
     started = saved = time.monotonic()
     done = 0
     for item, row in pipeline.run(folder.begin(map(plan.item, todo)), follower.stop):

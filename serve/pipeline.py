@@ -62,6 +62,7 @@ class Pipeline:
         writer: Where masks go.
         batch: Images of one size given to the engine at a time.
         workers: Threads that decode, and as many that write.
+        within: Folder that no image may lead out of; None for anywhere.
     """
 
     engine: Engine
@@ -69,6 +70,7 @@ class Pipeline:
     writer: Writer
     batch: int
     workers: int
+    within: Path | None = None
 
     def run(self, items: Iterable[Item], stop: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
         """Label images.
@@ -102,7 +104,7 @@ class Pipeline:
     def _decode(self, item: Item) -> Decoded | Outcome:
         started = time.perf_counter()
         try:
-            pixels, orientation = read_image(self.images / item.image)
+            pixels, orientation = read_image(self.images / item.image, within=self.within)
         except UserError as error:
             # As named in the other columns, wherever the folder lies.
             return item, Failed(item.image, "decode", str(error).removeprefix(f"{self.images}{os.sep}"))

@@ -173,7 +173,7 @@ def test_type__form_of_another_site(server):
         body = json.dumps({"images": "images", "labels": "tags.csv"})
         answer = server.post("/v1/jobs", content=body, headers={"Content-Type": kind})
         assert answer.status_code in {415, 422}, answer.text
-    assert server.get("/v1/jobs").json() == {"jobs": []}
+    assert server.get("/v1/jobs").json()["jobs"] == []
 
 
 def test_headers(server):
@@ -296,7 +296,7 @@ def encrypted(data):
         (packed((entry("a.jpg", stat.S_IFLNK | 0o777), b"/etc/passwd")), 422, "the link 'a.jpg'; pack the file itself"),
         (packed((entry("a.jpg"), b"1"), (entry("./a.jpg"), b"2")), 422, "holds 'a.jpg' twice"),
         (encrypted(packed((entry("a.jpg"), jpeg()))), 422, "is encrypted"),
-        (zipped({f"{number}.jpg": b"" for number in range(51)}), 422, "holds 51 files, more than the 50 taken here"),
+        (zipped({f"{number}.jpg": b"" for number in range(51)}), 422, "more than the 50 files taken here"),
         (zipped({"a.bmp": bytes(1_000_000)}), 422, "unpacks to more than this server takes"),
         (zipped({"a.jpg": os.urandom(200_001)}), 413, "larger than the 200000 bytes"),
         (
@@ -310,7 +310,7 @@ def encrypted(data):
 def test_archive__refused(server, data, status, sentence, tmp_path_factory):
     answer = server.post("/v1/jobs/archive?untagged=all", content=data, headers={"Content-Type": "application/zip"})
     assert sentence in told(answer, status)
-    assert server.get("/v1/jobs").json() == {"jobs": []}
+    assert server.get("/v1/jobs").json()["jobs"] == []
     parts = tmp_path_factory.getbasetemp().glob("open*/**/*.jpg")
     assert not list(parts), "nothing is left of a refused archive"
 

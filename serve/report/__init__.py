@@ -15,7 +15,13 @@ __all__ = ["ClassCount", "Speed", "Summary", "summarise", "write_report"]
 
 
 def write_report(
-    path: Path, summary: Summary, images: Path, masks: Path, facts: Mapping[str, str], speed: Speed
+    path: Path,
+    summary: Summary,
+    images: Path,
+    masks: Path,
+    facts: Mapping[str, str],
+    speed: Speed,
+    within: Path | None = None,
 ) -> None:
     """Write the page, whole or not at all; it needs no other file and no network, and stays below 2 MB.
 
@@ -26,12 +32,13 @@ def write_report(
         masks: The folder of the masks, likewise.
         facts: Model, engine, options: labels and values, shown word for word.
         speed: How fast the last start was.
+        within: Folder that no image may lead out of; None for anywhere.
 
     Raises:
         OSError: The folder cannot be written, or the disk is full; nothing is left behind.
     """
-    missing = cards(summary.missing, images, masks)
-    least_sure = cards(summary.least_sure, images, masks)
+    missing = cards(summary.missing, images, masks, within)
+    least_sure = cards(summary.least_sure, images, masks, within)
     page = _environment().get_template("labels.html").render(view(summary, missing, least_sure, facts, speed))
     write_whole(path, page.encode())
 

@@ -37,7 +37,7 @@ class Card:
     problem: str = ""
 
 
-def cards(rows: Iterable[Labelled], images: Path, masks: Path) -> list[Card]:
+def cards(rows: Iterable[Labelled], images: Path, masks: Path, within: Path | None = None) -> list[Card]:
     """Read images and masks, reduce them, lay one on the other.
 
     An image or a mask that has vanished or was damaged or changed since it was labelled becomes a card that says so.
@@ -46,9 +46,10 @@ def cards(rows: Iterable[Labelled], images: Path, masks: Path) -> list[Card]:
         rows: Which ones.
         images: The image folder.
         masks: The folder of the masks.
+        within: Folder that no image may lead out of; None for anywhere.
     """
     with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(lambda row: _card(row, images, masks), rows))
+        return list(pool.map(lambda row: _card(row, images, masks, within), rows))
 
 
 def classes_in(cards: Iterable[Card]) -> list[int]:
@@ -56,9 +57,9 @@ def classes_in(cards: Iterable[Card]) -> list[int]:
     return sorted({index for card in cards if card.image for index in card.row.found})
 
 
-def _card(row: Labelled, images: Path, masks: Path) -> Card:
+def _card(row: Labelled, images: Path, masks: Path, within: Path | None) -> Card:
     try:
-        stored, orientation = read_image(images / row.image)
+        stored, orientation = read_image(images / row.image, within=within)
     except UserError:
         return Card(row, problem="The image is gone or can no longer be read.")
     try:

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from swsss.data.below import open_below
 from swsss.data.bmp import bmp_size
 from swsss.data.essentials import PNG_SIGNATURE, gif_size, png_size
 from swsss.data.headers import CUT_SHORT, MAX_PIXELS, UndecodableError, check_size, read_jpeg_header, webp_size
@@ -35,14 +36,18 @@ def image_size(data: bytes) -> tuple[int, int]:
     return width, height
 
 
-def read_image_size(path: Path) -> tuple[int, int]:
+def read_image_size(path: Path, *, within: Path | None = None) -> tuple[int, int]:
     """Width and height, in pixels as stored, of an image file, of which no more is read than is needed.
 
+    Args:
+        path: The file.
+        within: Folder that it must not lead out of, whatever links there are; None for anywhere.
+
     Raises:
-        UserError: It cannot be read, is not a file, or is refused by `image_size`.
+        UserError: It cannot be read, is not a file, leads out of `within`, or is refused by `image_size`.
     """
     try:
-        return _size_in(path)
+        return _size_in(path, within)
     except UndecodableError as error:
         raise UserError(f"{path} cannot be read as an image: {error}.") from None
 
@@ -62,10 +67,10 @@ def check_file(path: Path) -> int:
     return found.st_size
 
 
-def _size_in(path: Path) -> tuple[int, int]:
+def _size_in(path: Path, within: Path | None) -> tuple[int, int]:
     try:
         whole = check_file(path) <= _HEAD
-        with path.open("rb") as file:
+        with path.open("rb") if within is None else open_below(path, within) as file:
             head = file.read(_HEAD)
             try:
                 return image_size(head)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from swsss.data.below import open_below
 from swsss.data.bmp import decode_bmp
 from swsss.data.essentials import PNG_SIGNATURE, EssentialPng, essential_gif, essential_png
 from swsss.data.headers import DAMAGED, MAX_PIXELS, UndecodableError, exif_orientation, read_jpeg_header
@@ -72,23 +73,30 @@ def orient_back(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
-def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[Pixels, int]:
+def read_image(path: Path, max_pixels: int = MAX_PIXELS, *, within: Path | None = None) -> tuple[Pixels, int]:
     """Read an image file and decode it as `decode_image` does.
 
+    Args:
+        path: The file.
+        max_pixels: As for `decode_image`.
+        within: Folder that it must not lead out of, whatever links there are; None for anywhere.
+
     Raises:
-        UserError: It cannot be read, is no file (a folder, a pipe), is too large, or cannot be decoded.
+        UserError: It cannot be read, is no file (a folder, a pipe), is too large, leads out of `within`, or cannot be
+            decoded.
     """
     try:
-        data = _content(path)
+        data = _content(path, within)
     except UndecodableError as error:
         raise UserError(f"{path} cannot be read as an image: {error}.") from None
     return decode_image(data, str(path), max_pixels)
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, within: Path | None = None) -> bytes:
     try:
         check_file(path)
-        return path.read_bytes()
+        with path.open("rb") if within is None else open_below(path, within) as file:
+            return file.read()
     except OSError as error:
         raise UndecodableError(str(error.strerror)) from None
     except ValueError as error:

@@ -105,7 +105,7 @@ class Corrections:
         Raises:
             Refused: It is not loaded, or takes no tags (409).
         """
-        identity, classes = getattr(job, "model_identity", ""), tuple(name for name, _ in job.classes)
+        identity, classes = job.model_identity, tuple(name for name, _ in job.classes)
         for model in sorted(self.desk.hub.ready(), key=lambda model: model.name != job.wishes.model):
             # Jobs of older versions do not know their model: one of that name with the same classes is taken for it.
             same = model.name == job.wishes.model and model.info.classes == classes

@@ -35,11 +35,15 @@ class Events:
                 loop.call_soon_threadsafe(event.set)
 
     async def listen(self) -> AsyncIterator[set[Change]]:
-        """What changed since the last time, whenever anything did; ends when the server closes."""
+        """What changed since the last time, whenever anything did; ends when the server closes.
+
+        The first set comes at once and is empty: from then on no change is missed.
+        """
         event, changes = asyncio.Event(), set[Change]()
         with self._lock:
             self._listeners[event] = asyncio.get_running_loop(), changes
         try:
+            yield set()
             while not self._closed:
                 await event.wait()
                 event.clear()

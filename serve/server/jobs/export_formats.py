@@ -32,9 +32,9 @@ class JobFormats:
         for name in names:
             self._files[name] = stack.enter_context(nameless(masks.place))
         self._open = stack.enter_context(ExitStack())  # closed before the files
-        for name, file in self._files.items():
-            opened = STREAMS[name](file, masks.place, masks.classes, prefix)
-            self._sinks[name] = self._open.enter_context(opened)
+        for format_name, file in self._files.items():
+            opened = STREAMS[format_name](file, masks.place, masks.classes, prefix)
+            self._sinks[format_name] = self._open.enter_context(opened)
 
     def add(self, masks: JobMasks, item: Item, row: Labelled) -> Sequence[Failed]:
         """Add an image; where it is missing, and why."""

@@ -7,18 +7,21 @@ from typing import Literal
 
 import structlog
 
+from swsss.data.below import check_below
 from swsss.data.classes import palette
 from swsss.errors import Interrupted, Unfinished, UserError
 from swsss.export.metadata import ModelInfo
-from swsss.serve.label import Order, label_folder
+from swsss.serve.label import KEPT, Order, label_folder
 from swsss.serve.records import Failed, Labelled
-from swsss.serve.server.hub import Hub
+from swsss.serve.server.hub import Hub, Model
 from swsss.serve.server.jobs.follower import JobFollower, Told
 from swsss.serve.server.jobs.index import Index
 from swsss.serve.server.jobs.records import Job
 from swsss.serve.server.jobs.root import check_links
 from swsss.serve.server.metrics import Metrics
-from swsss.serve.server.problems import Refused
+from swsss.serve.server.problems import Refused, conflict
+
+_KEPT = "What is labelled is kept; mend that, and retry the job."
 
 log = structlog.get_logger()
 
@@ -67,19 +70,24 @@ class JobLabeller:
         except Interrupted:
             raise
         except (UserError, Unfinished, Refused) as error:
-            message = str(error)
+            message = str(error).replace(KEPT, _KEPT)
         except OSError as error:
-            message = f"{error}. What is labelled is kept; mend that, and resume."
+            message = f"{error.strerror or error}. {_KEPT}"
         except Exception:
             log.exception("job failed")
             message = "Something went wrong in the server; its log says more under this job's id."
         return Ended("failed", self.plain(job, message))
 
     def _label(self, job: Job, stop: Callable[[], bool], told: Told) -> str:
-        model = self.hub.get(job.wishes.model)
+        model = model_of(job, self.hub)
         check_links(job.images, self.within(job))
-        told(classes=classes_of(model.info))
-        follower = JobFollower(self.index_of(job.id), stop, told, lambda row: self._count(model.name, row))
+        if job.labels is not None:
+            check_below(job.labels, self.within(job))
+        index = self.index_of(job.id)
+        if job.fresh:
+            index.reset()
+        told(classes=classes_of(model.info), model_identity=model.engine.identity, task=model.info.task, fresh=False)
+        follower = JobFollower(index, stop, told, lambda row: self._count(model.name, row))
         result = label_folder(self._order(job), model.for_jobs, follower)
         return " ".join(result.lines[1:-1]) if result.failed else ""
 
@@ -96,6 +104,7 @@ class JobLabeller:
             untagged=wishes.untagged,
             batch=self.hub.settings.batch,
             workers=self.hub.settings.workers,
+            within=self.within(job),
         )
 
     def _count(self, model: str, row: Labelled | Failed) -> None:
@@ -103,6 +112,32 @@ class JobLabeller:
             self.metrics.failures.labels(row.stage, "job").inc()
         else:
             self.metrics.images.labels(model, "job").inc()
+
+
+def model_of(job: Job, hub: Hub) -> Model:
+    """The model a job labels with, which must be the one it began with.
+
+    A job of an older version does not know which that was: it takes one with the same classes for it.
+
+    Raises:
+        Refused: It is not loaded, or its name is now that of another model (409).
+    """
+    name = job.wishes.model
+    try:
+        model = hub.get(name)
+    except Refused:
+        raise conflict(
+            f"The model '{name}' of this job is not loaded; load it, or retry the job with another."
+        ) from None
+    same = model.engine.identity == job.model_identity
+    if not job.model_identity:
+        same = job.classes in {(), classes_of(model.info)}
+    if not same:
+        raise conflict(
+            f"'{name}' is now another model than the one this job began with, so nothing was labelled; retry the job "
+            "to label everything with the new one."
+        )
+    return model
 
 
 def classes_of(info: ModelInfo) -> tuple[tuple[str, str], ...]:

@@ -56,7 +56,7 @@ class JobMasks:
     @property
     def classes(self) -> ClassTable:
         """The classes of the job, whatever model is loaded."""
-        return ClassTable(tuple(name for name, _ in self.job.classes))
+        return self.job.class_table
 
     def row(self, item: Item) -> Labelled | None:
         """What the manifest says of an image; None when there is no mask to take.

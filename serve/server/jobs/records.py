@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from swsss.data.classes import ClassTable
+
 State = Literal["queued", "running", "paused", "cancelled", "done", "failed"]
 Format = Literal["coco", "label-studio", "cvat"]
 
@@ -28,6 +30,10 @@ class Wishes(BaseModel):
     ignore_below: float = Field(0.0, ge=0, le=1, description="pixels less sure than this become 255")
     formats: tuple[Format, ...] = Field((), max_length=3, description="other formats to write as well")
     image_prefix: str = Field("", max_length=1000, description="for label-studio: what comes before an image's path")
+
+
+class Retry(Wishes):
+    """Other options of a job that is to run again; what is left out stays as it was."""
 
 
 class FolderJob(Wishes):
@@ -56,7 +62,11 @@ class Job:
         failed: Could not be labelled.
         rate: Images a second since it was started last.
         message: What there is to say: why it failed, what is missing.
-        classes: Name and colour (`#rrggbb`) of each class, by id.
+        classes: Name and colour (`#rrggbb`) of each class, by id: the job's own, whatever model is loaded now.
+        model_identity: SHA-256 of the model file it labels with; "" in a job of an older version, until it runs.
+        task: Whether that model takes tags.
+        fresh: Whether its class table has changed, so that what its index says is of no use when it runs next.
+        serial: Grows with every change that is kept: of two records of a job the one with the higher number is newer.
     """
 
     id: str
@@ -74,6 +84,20 @@ class Job:
     rate: float = 0.0
     message: str = ""
     classes: tuple[tuple[str, str], ...] = field(default_factory=tuple)
+    model_identity: str = ""
+    task: Literal["conditioned", "plain"] = "conditioned"
+    fresh: bool = False
+    serial: int = 0
+
+    @property
+    def name(self) -> str:
+        """What people call it: the name it was given, or that of its image folder."""
+        return self.wishes.name or self.images.name
+
+    @property
+    def class_table(self) -> ClassTable:
+        """Its classes."""
+        return ClassTable(tuple(name for name, _ in self.classes))
 
     @property
     def ended(self) -> bool:
@@ -94,7 +118,9 @@ class Job:
             "images": _below(self.images, root) if self.source == "folder" else "",
             "labels": _below(self.labels, root) if self.source == "folder" and self.labels else None,
             **self.wishes.model_dump(exclude={"name"}),
-            "name": self.wishes.name or self.images.name,
+            "name": self.name,
+            "model_identity": self.model_identity,
+            "task": self.task,
             "created": self.created,
             "started": self.started,
             "finished": self.finished,

@@ -139,11 +139,9 @@ class Review:
 
     def _read(self, job: Job, item: Item) -> bytes:
         """The file of an image, which must not lead out of the folder that the job may read."""
-        root = self.desk.root.path
-        within = self.desk.folder_of(job.id) if job.source == "archive" or root is None else root
         most = max(_HEADER_BYTES, _BYTES_A_PIXEL * self._limits.pixels)
         try:
-            with open_below(job.images / checked_name(item.image), within) as file:
+            with open_below(job.images / checked_name(item.image), self.desk.within(job)) as file:
                 if os.fstat(file.fileno()).st_size > most:
                     raise UserError(f"{item.image} cannot be read as an image: it is larger than is shown here.")
                 return file.read()

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from swsss.data.below import check_below
 from swsss.data.listing import IMAGE_SUFFIXES
 from swsss.errors import UserError
 from swsss.serve.server.problems import Refused, not_found, unprocessable
@@ -64,19 +65,58 @@ class Root:
             "folders": _named(here, folders),
             "tables": _named(here, tables),
             "images": images,
+            "dataset": _dataset(found, here),
         }
 
     def _outside(self, name: str) -> Refused:
         return unprocessable(f"'{name}' is not a path below the server's root; write one, without '..'.")
 
 
+def check_no_dataset(folder: Path, name: str) -> None:
+    """See that a folder of images is not a dataset directory, whose masks would be labelled, too.
+
+    Args:
+        folder: The folder.
+        name: Its path below the root, as the client wrote it.
+
+    Raises:
+        Refused: It holds `images/` and `masks/`, with images in both (422).
+    """
+    if _holds_images(folder / "images") and _holds_images(folder / "masks"):
+        images = f"{name.strip('/')}/images".removeprefix("./").lstrip("/")
+        raise unprocessable(
+            f"'{name or '.'}' is a dataset directory: its masks would be labelled as images, too; name '{images}' "
+            "instead."
+        )
+
+
+def _holds_images(folder: Path) -> bool:
+    return any(
+        os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")
+        for _, _, names in os.walk(folder)
+        for name in names
+    )
+
+
+def _dataset(folder: Path, here: str) -> dict[str, str | None] | None:
+    """The images and tags of a dataset directory, as paths below the root; None when the folder is none."""
+    tags, classes = (folder / "tags.csv").is_file(), (folder / "classes.txt").is_file()
+    if not (folder / "images").is_dir() or not (tags or classes or (folder / "masks").is_dir()):
+        return None
+    return {
+        "images": f"{here}/images".lstrip("/"),
+        "labels": f"{here}/tags.csv".lstrip("/") if tags else None,
+    }
+
+
 def check_links(folder: Path, within: Path) -> None:
     """See that no image below `folder` is a link to a file outside of `within`.
 
     Raises:
-        UserError: One is.
+        UserError: One is, or the folder itself lies elsewhere by now.
     """
     inside = within.resolve()
+    check_below(folder, within)
     for place, _, _ in os.walk(folder):
         with os.scandir(place) as entries:
             links = [entry.path for entry in entries if entry.is_symlink()]

@@ -1,14 +1,14 @@
 """Runs jobs in threads of its own, and keeps what is known of them."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Literal
 
 import structlog
 
 from swsss.errors import Interrupted
 from swsss.serve.server.jobs.labeller import JobLabeller
-from swsss.serve.server.jobs.records import Job, now
+from swsss.serve.server.jobs.records import Job, State, now
 from swsss.serve.server.jobs.store import JobStore
 
 Wish = Literal["pause", "cancel"]
@@ -22,19 +22,22 @@ class Runner:
     Args:
         labeller: Does the work.
         store: Where jobs are kept.
+        jobs: Those there are.
         changed: Called with every job that changes, from any thread.
     """
 
-    def __init__(self, labeller: JobLabeller, store: JobStore, changed: Callable[[Job], None]) -> None:
+    def __init__(
+        self, labeller: JobLabeller, store: JobStore, jobs: Iterable[Job], changed: Callable[[Job], None]
+    ) -> None:
         self._labeller, self._store, self._told = labeller, store, changed
         self._changed = threading.Condition()
-        self._jobs = {job.id: job for job in store.all()}
+        self._jobs = {job.id: job for job in jobs}
         self._wishes: dict[str, Wish] = {}
         self._closing = False
         self._threads: list[threading.Thread] = []
-        for job in self._jobs.values():
+        for job in list(self._jobs.values()):
             if job.state == "running":  # the server was killed
-                self._put(job.now(state="queued"))
+                self._put_if_it_can(job.now(state="queued"))
 
     def start(self, threads: int) -> None:
         """Begin to work."""
@@ -59,21 +62,38 @@ class Runner:
             self._put(job)
             self._changed.notify_all()
 
-    def wish(self, job_id: str, wish: Wish) -> None:
-        """Ask a running job to stop."""
+    def change(self, job_id: str, states: Collection[State], **changes: object) -> bool:
+        """Change a job if it is in one of these states; whether it was.
+
+        Raises:
+            OSError: The disk is full or broken; the job is as it was.
+        """
         with self._changed:
-            self._wishes[job_id] = wish
+            job = self._jobs.get(job_id)
+            if job is None or job.state not in states:
+                return False
+            self._wishes.pop(job_id, None)
+            self._put(job.now(**changes))
+            self._changed.notify_all()
+            return True
+
+    def wish(self, job_id: str, wish: Wish) -> bool:
+        """Ask a job to stop; whether it runs."""
+        with self._changed:
+            if self._runs(job_id):
+                self._wishes[job_id] = wish
+            return self._runs(job_id)
 
     def settled(self, job_id: str, seconds: float) -> bool:
         """Wait until a job does not run; whether it does not."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._runs(job_id), seconds)
 
-    def remove(self, job_id: str) -> None:
-        """Forget a job that does not run."""
+    def remove(self, job_id: str, states: Collection[State]) -> bool:
+        """Take a job out if it is in one of these states, so that it cannot be started any more; whether it was."""
         with self._changed:
-            self._jobs.pop(job_id, None)
-            self._store.remove(job_id)
+            job = self._jobs.get(job_id)
+            return job is not None and job.state in states and self._jobs.pop(job_id) is job
 
     def close(self) -> None:
         """Stop after the images being labelled; what is not done goes on at the next start."""
@@ -88,9 +108,10 @@ class Runner:
         return job is not None and job.state == "running"
 
     def _put(self, job: Job) -> None:
-        self._store.put(job)
-        self._jobs[job.id] = job
-        self._told(job)
+        kept = job.now(serial=job.serial + 1)
+        self._store.put(kept)
+        self._jobs[job.id] = kept
+        self._told(kept)
 
     def _put_if_it_can(self, job: Job) -> None:
         """Take in a job also when the disk is full: a restart may then find it as it was before, and do it again."""
@@ -98,7 +119,8 @@ class Runner:
             self._put(job)
         except OSError as error:
             log.warning("job not kept", job=job.id, state=job.state, reason=str(error))
-            self._jobs[job.id] = job
+            self._jobs[job.id] = job.now(serial=job.serial + 1)
+            self._store.put_file(self._jobs[job.id])
             self._told(job)
 
     def _work(self) -> None:
@@ -123,7 +145,7 @@ class Runner:
                         state="running", started=job.started or now(), finished=None, message="", rate=0.0
                     )
                     self._put_if_it_can(started)
-                    return started
+                    return self._jobs[job.id]
                 self._changed.wait()
             return None
 
@@ -141,10 +163,12 @@ class Runner:
 
     def _progress(self, job_id: str, **changes: object) -> None:
         with self._changed:
-            self._jobs[job_id] = self._jobs[job_id].now(**changes)
-            self._told(self._jobs[job_id])
-            if "done" not in changes:  # not for every image: the index and the journal know those
-                self._store.put(self._jobs[job_id])
+            job = self._jobs[job_id].now(**changes)
+            if "done" in changes:  # not kept for every image: the index and the journal know those
+                self._jobs[job_id] = job
+                self._told(job)
+            else:
+                self._put(job)
 
     def _stopped(self, job: Job) -> Job:
         wish = self._wishes.get(job.id)

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
 import httpx
 
+from swsss.data.below import open_below
 from swsss.errors import UserError
 from swsss.serve.server.jobs.root import Root
 from swsss.serve.server.problems import Refused
@@ -54,14 +55,17 @@ class Fetcher:
 
     def _local(self, name: str) -> bytes:
         try:
-            path = self._root.find(name.lstrip("/"))
-            if not path.is_file() or path.stat().st_size > self._limits.image_bytes:
-                raise UserError(f"'{name}' is no file that can be taken.")
-            return path.read_bytes()
+            assert self._root.path is not None
+            with open_below(self._root.find(name.lstrip("/")), self._root.path) as file:
+                data = file.read(self._limits.image_bytes + 1)
+        except UserError:
+            raise UserError(f"'{name}' is not a file below the server's root.") from None
         except Refused as refusal:
             raise UserError(refusal.detail) from None
         except OSError as error:
             raise UserError(f"'{name}' cannot be read: {error.strerror}.") from None
+        self._check_size(len(data))
+        return data
 
     async def _download(self, address: str) -> bytes:
         data = bytearray()
