@@ -1,7 +1,7 @@
 """From a labels folder to other formats, without inference."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,7 +96,7 @@ def _survey(labels: Path) -> tuple[ClassTable, int]:
 def _fill(sinks: dict[str, Sink], labels: Path, classes: ClassTable, progress: Callable[[int], None]) -> list[Failed]:
     def load(row: Labelled) -> tuple[Labelled, Pixels | UserError]:
         try:
-            return row, _checked_mask(labels / "masks" / row.mask, row, classes)
+            return row, checked_mask(labels / "masks" / row.mask, row, classes)
         except UserError as error:
             # No machine's paths in the list of failures.
             return row, UserError(str(error).replace(f"{labels / 'masks'}{os.sep}", ""))
@@ -108,12 +108,13 @@ def _fill(sinks: dict[str, Sink], labels: Path, classes: ClassTable, progress: C
             if isinstance(mask, UserError):
                 failed.append(Failed(row.image, "mask", str(mask)))
             else:
-                failed += _add(sinks, row, mask)
+                failed += add_to(sinks, row, mask)
             progress(done)
     return failed
 
 
-def _add(sinks: dict[str, Sink], row: Labelled, mask: Pixels) -> list[Failed]:
+def add_to(sinks: Mapping[str, Sink], row: Labelled, mask: Pixels) -> Sequence[Failed]:
+    """Add an image to all formats; what cannot hold it, and why."""
     failed = []
     for name, sink in sinks.items():
         try:
@@ -123,7 +124,12 @@ def _add(sinks: dict[str, Sink], row: Labelled, mask: Pixels) -> list[Failed]:
     return failed
 
 
-def _checked_mask(path: Path, row: Labelled, classes: ClassTable) -> Pixels:
+def checked_mask(path: Path, row: Labelled, classes: ClassTable) -> Pixels:
+    """Read the mask of an image: uint8 [H, W] of class ids.
+
+    Raises:
+        UserError: It cannot be read, is not of the size of `row`, or holds an id that is no class.
+    """
     mask = read_mask(path)
     height, width = mask.shape
     if (width, height) != (row.width, row.height):

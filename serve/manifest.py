@@ -1,7 +1,7 @@
 """`manifest.csv` and `failures.csv`: what was labelled and what was not, a row an image, in the order of names."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -32,13 +32,23 @@ def write_manifest(path: Path, rows: Iterable[Labelled], classes: ClassTable) ->
     pixels and mean confidence of each class as `cat=123;ignore=4`. Names within a field are separated by `;`.
     """
     with whole_file(path) as file:
-        _write(file, _COLUMNS, (_row(row, classes) for row in rows))
+        manifest_into(file, rows, classes)
+
+
+def manifest_into(file: TextIO, rows: Iterable[Labelled], classes: ClassTable) -> None:
+    """Write what `write_manifest` writes into a text file that is open, with newlines as written."""
+    _write(file, _COLUMNS, (_row(row, classes) for row in rows))
 
 
 def write_failures(path: Path, rows: Iterable[Failed]) -> None:
     """Write `failures.csv` (image, stage, reason), whole or not at all."""
     with whole_file(path) as file:
-        _write(file, ["image", "stage", "reason"], ([row.image, row.stage, row.reason] for row in rows))
+        failures_into(file, rows)
+
+
+def failures_into(file: TextIO, rows: Iterable[Failed]) -> None:
+    """Write what `write_failures` writes into a text file that is open, with newlines as written."""
+    _write(file, ["image", "stage", "reason"], ([row.image, row.stage, row.reason] for row in rows))
 
 
 def read_manifest(path: Path, classes: ClassTable) -> Iterator[Labelled]:
@@ -97,8 +107,12 @@ def _pairs(values: Mapping[int, str], classes: ClassTable) -> str:
 def _parse(path: Path, line: int, row: list[str], classes: ClassTable) -> Labelled:
     ids = {**classes.ids, "ignore": IGNORE}
 
+    def is_pair(text: str) -> bool:
+        name, _, value = text.rpartition("=")
+        return name in ids and ";" not in value
+
     def pairs(text: str) -> dict[int, str]:
-        parts = (part.rpartition("=") for part in text.split(";") if part)
+        parts = (part.rpartition("=") for part in _parts(text, is_pair))
         return {ids[name]: value for name, _, value in parts}
 
     try:
@@ -108,10 +122,26 @@ def _parse(path: Path, line: int, row: list[str], classes: ClassTable) -> Labell
             mask,
             int(width),
             int(height),
-            None if tags == "*" else tuple(ids[name] for name in tags.split(";") if name),
+            None if tags == "*" else tuple(ids[name] for name in _parts(tags, ids.__contains__)),
             {index: int(value) for index, value in pairs(pixels).items()},
             {index: float(value) for index, value in pairs(confidence).items()},
             float(mean),
         )
     except (ValueError, KeyError):
         raise UserError(f"{path}, line {line}: this row is damaged or names an unknown class.") from None
+
+
+def _parts(text: str, known: Callable[[str], bool]) -> Iterator[str]:
+    """Split a field at its `;`, but not within the name of a class: the longest that is known counts.
+
+    Raises:
+        KeyError: A part is not known.
+    """
+    pieces = text.split(";") if text else []
+    while pieces:
+        ends = (end for end in range(len(pieces), 0, -1) if known(";".join(pieces[:end])))
+        end = next(ends, 0)
+        if not end:
+            raise KeyError(pieces[0])
+        yield ";".join(pieces[:end])
+        pieces = pieces[end:]

@@ -17,3 +17,14 @@ def test_manifest__names_come_back(tmp_path, name):
 def test_failures__carriage_return_is_quoted(tmp_path):
     write_failures(tmp_path / "failures.csv", [Failed("a\rb.jpg", "decode", "It is empty.")])
     assert (tmp_path / "failures.csv").read_bytes() == b'image,stage,reason\n"a\rb.jpg","decode","It is empty."\n'
+
+
+@pytest.mark.parametrize("names", [("a;b", "a", "b"), ("a=1", "a", "=;="), ("cat", "cat;dog", "; ")])
+def test_manifest__class_names_come_back(tmp_path, names):
+    classes = ClassTable(("background", *names))
+    rows = [
+        Labelled("x.jpg", "x.png", 2, 3, tags, {0: 4, **dict.fromkeys(tags, 1), 255: 1}, {0: 0.5, 1: 0.25}, 0.75)
+        for tags in [(1,), (3,), (1, 3), (1, 2)]
+    ]
+    write_manifest(tmp_path / "manifest.csv", rows, classes)
+    assert list(read_manifest(tmp_path / "manifest.csv", classes)) == rows

@@ -1,7 +1,9 @@
 """What a job made, looked at and corrected over HTTP, against ONNX Runtime itself."""
 
 import base64
+import errno
 import io
+import os
 import shutil
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,7 @@ from swsss.data.dataset import open_dataset
 from swsss.data.tags import write_tags
 from swsss.serve.records import Failed, Labelled
 from swsss.serve.server.jobs.index import Index
+from swsss.serve.server.jobs.pictures import Recent
 
 PHOTOS = 12
 
@@ -171,9 +174,7 @@ def test_image__other_tags(server, job, photos, reference):
     back = change(server, job, number, tags=before["tags"])["item"]
     assert back["changed"] is False
     assert back["version"] > before["version"]
-    assert {key: back[key] for key in back if key != "version"} == {
-        key: before[key] for key in before if key != "version"
-    }
+    assert back == before | {"version": back["version"], "revision": back["revision"]}
     assert server.job(job)["review"]["changed"] == 0
 
 
@@ -186,7 +187,8 @@ def test_image__every_class_again(server, photos, reference):
     back = change(server, job, number, tags=None)
     expected, _ = reference(upright(photos, "00.jpg"), None)
     np.testing.assert_array_equal(ids_of(back["mask"]), expected)
-    assert back["item"] == before | {"version": back["item"]["version"]}
+    assert back["item"] == before | {"version": back["item"]["version"], "revision": back["item"]["revision"]}
+    assert rows_of(server.get(f"/v1/jobs/{job}/tags.csv").content) == []  # tags.csv has no word for "any"
     change(server, job, number, tags=[1, 2])
     assert rows_of(server.get(f"/v1/jobs/{job}/tags.csv").content) == [{"image": "00.jpg", "labels": "cat;dog"}]
 
@@ -202,6 +204,160 @@ def test_image__last_of_many_tags_stays(server, job, photos, reference):
     names = tuple(("cat", "dog", "polar bear", "person")[index - 1] for index in last["tags"])
     expected, _ = reference(upright(photos, "01.png"), names)
     np.testing.assert_array_equal(ids_of(server.get(f"/v1/jobs/{job}/images/{number}/mask.json").json()), expected)
+
+
+def test_image__one_revision_at_a_time(server, job):
+    """Who looked at an older one is told the newer, and nothing is undone."""
+    number = numbers(server, job)["00.jpg"]
+    address = f"/v1/jobs/{job}/images/{number}"
+    seen = server.get(address)
+    assert seen.headers["etag"] == f'"{seen.json()["revision"]}"'
+    old = {"If-Match": seen.headers["etag"]}
+    for tag in (seen.headers["etag"], f"W/{seen.headers['etag']}", f'"x", {seen.headers["etag"]}', "*"):
+        again = server.get(address, headers={"If-None-Match": tag})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", seen.headers["etag"])
+    first = server.patch(address, json={"tags": [2], "verdict": "accepted"}, headers=old)
+    assert first.status_code == 200
+    kept = server.get(address, headers={"If-None-Match": seen.headers["etag"]})
+    assert kept.json() == first.json()["item"]
+    assert kept.headers["etag"] == first.headers["etag"] != seen.headers["etag"]
+    for what in ({"tags": [1], "verdict": "flagged"}, {"verdict": "rejected"}, {"tags": [2]}, {}):
+        for tag in (old["If-Match"], "nonsense", '"x"', '"-1"', ""):
+            refused = server.patch(address, json=what, headers={"If-Match": tag})
+            assert (refused.status_code, refused.headers["etag"]) == (409, kept.headers["etag"])
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert refused.json()["item"] == kept.json()
+    assert server.get(address).json() == kept.json()
+    for tag in (kept.headers["etag"], f"W/{kept.headers['etag']}", "*"):
+        assert server.patch(address, json={"verdict": "accepted"}, headers={"If-Match": tag}).status_code == 200
+
+
+def test_image__one_of_many_wins(server, job, photos, reference):
+    """Eight label the same revision again at once: one is kept, with its mask and its verdict."""
+    number = numbers(server, job)["03.png"]
+    address = f"/v1/jobs/{job}/images/{number}"
+    tag = server.get(address).headers["etag"]
+    wanted = [[1], [2], [4], [1, 4]] * 2
+
+    def ask(place):
+        what = {"tags": wanted[place], "verdict": ["accepted", "rejected"][place // 4]}
+        return server.patch(address, json=what, headers={"If-Match": tag})
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
+    (won,) = [place for place, answer in enumerate(answers) if answer.status_code == 200]
+    item = server.get(address).json()
+    assert item == answers[won].json()["item"]
+    assert (item["tags"], item["verdict"]) == (wanted[won], ["accepted", "rejected"][won // 4])
+    expected, _ = reference(
+        upright(photos, "03.png"), tuple(("cat", "dog", "polar bear", "person")[index - 1] for index in wanted[won])
+    )
+    np.testing.assert_array_equal(ids_of(server.get(f"{address}/mask.json").json()), expected)
+
+
+def test_image__only_the_fields_sent(server, job):
+    """Without a revision: what the other one said stays, unless it was about a mask that is gone."""
+    number = numbers(server, job)["00.jpg"]
+    tags = change(server, job, number, tags=[2])["item"]["tags"]
+    assert change(server, job, number, verdict="accepted")["item"]["tags"] == tags
+    same = change(server, job, number, tags=[2])
+    assert same["item"]["verdict"] == "accepted", "the mask is the same"
+    assert ids_of(same["mask"]).shape
+    assert change(server, job, number, tags=[1])["item"]["verdict"] == ""
+    assert change(server, job, number, tags=[2], verdict="flagged")["item"]["verdict"] == "flagged"
+    assert change(server, job, number)["item"]["verdict"] == "flagged"
+
+
+def test_image__told_to_others(model_file, photos, tmp_path):
+    with opened(model_file, tmp_path / "data", root=photos) as running, Client(running.address) as server:
+        job = server.done()
+        number = numbers(server, job)["00.jpg"]
+        told_of = []
+        running.server.config.app.state.parts.desk.events.changed = lambda *what: told_of.append(what)
+        change(server, job, number, tags=[2])
+        change(server, job, number, verdict="accepted")
+        change(server, job, number, verdict="accepted")
+        assert told_of == [(job, number)] * 2
+
+
+@pytest.mark.parametrize("fails", ["write", "note"])
+def test_image__mask_and_row_fit_when_the_disk_fails(server, job, monkeypatch, fails):
+    number = numbers(server, job)["00.jpg"]
+    address = f"/v1/jobs/{job}/images/{number}"
+    change(server, job, number, tags=[2], verdict="accepted")
+    before, mask = server.get(address).json(), server.get(f"{address}/mask.png").content
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        if fails == "write":
+            patch.setattr("swsss.serve.server.jobs.corrections.write_whole", full)
+        else:
+            patch.setattr(Index, "correct", full)
+        assert server.patch(address, json={"tags": [1, 4]}).status_code == 507
+    assert (server.get(address).json(), server.get(f"{address}/mask.png").content) == (before, mask)
+
+
+def test_run__verdicts_belong_to_masks(model_file, photos, tmp_path):
+    """The same masks again: nothing changes. Others: what was said of the old ones goes; other tags stay."""
+    with opened(model_file, tmp_path / "data", root=photos) as running, Client(running.address) as server:
+        desk = running.server.config.app.state.parts.desk
+        job = server.done()
+        found = numbers(server, job)
+        change(server, job, found["00.jpg"], tags=[2], verdict="accepted")
+        for name in ("01.png", "03.png"):
+            change(server, job, found[name], verdict="accepted")
+        before = {item["image"]: item for item in server.items(job)}
+
+        def again(**options):
+            current = desk.get(job)
+            desk.runner.put(current.now(state="queued", wishes=current.wishes.model_copy(update=options)))
+            server.ended(job)
+            return {item["image"]: item for item in server.items(job)}
+
+        assert again() == before
+        assert again(confidence=True) == before, "the masks are the same"
+        after = again(ignore_below=0.9)
+        assert after["00.jpg"] == before["00.jpg"]
+        assert {item["verdict"] for name, item in after.items() if name != "00.jpg"} == {""}
+        assert after["01.png"]["version"] > before["01.png"]["version"]
+        assert numbers(server, job) == found
+
+
+def test_run__images_that_do_not_belong_any_more(model_file, photos, tmp_path):
+    root = shutil.copytree(photos, tmp_path / "root")
+    with opened(model_file, tmp_path / "data", root=root) as running, Client(running.address) as server:
+        desk = running.server.config.app.state.parts.desk
+        job = server.done()
+        change(server, job, numbers(server, job)["00.jpg"], verdict="accepted")
+        (root / "tags.csv").write_text("image,labels\n01.png,cat;dog;person\n")
+        desk.runner.put(desk.get(job).now(state="queued"))
+        server.ended(job)
+        assert list(numbers(server, job)) == ["01.png"]
+        content = server.archive(f"/v1/jobs/{job}/result.zip")
+        assert [name for name in content if name.startswith("masks/")] == ["masks/01.png"]
+
+
+def test_pictures__too_large(model_file, photos, tmp_path):
+    """Refused by their headers: a job may have been made when more was allowed."""
+    with serving(model_file, tmp_path / "data", root=photos) as server:
+        job = server.done()
+    with serving(model_file, tmp_path / "data", root=photos, pixels=1000) as server:
+        address = f"/v1/jobs/{job}/images/{numbers(server, job)['00.jpg']}"
+        for part in ("picture", "thumbnail", "mask.json"):
+            assert "1000" in told(server.get(f"{address}/{part}"), 422)
+        assert server.get(f"{address}/mask.png").status_code == 200
+
+
+def test_recent__by_bytes():
+    recent = Recent[int, bytes](10, len)
+    for key, size in [(1, 4), (2, 4), (3, 4), (4, 11), (3, 5)]:
+        recent.put(key, bytes(size))
+    assert [key for key in range(5) if recent.get(key) is not None] == [2, 3]
+    recent.put(2, bytes(6))
+    assert [key for key in range(5) if recent.get(key) is not None] == [2]
 
 
 @pytest.mark.parametrize(
@@ -230,8 +386,7 @@ def test_review__taken_away(server, job, photos, reference, tmp_path):
     change(server, job, found["01.png"], verdict="accepted")
     change(server, job, found["turned.png"], verdict="accepted")
     change(server, job, found["03.png"], verdict="rejected")
-    change(server, job, found["04.jpg"], verdict="flagged")
-    change(server, job, found["04.jpg"], tags=[])
+    change(server, job, found["04.jpg"], tags=[], verdict="flagged")
     assert server.job(job)["review"] == {"accepted": 3, "rejected": 1, "flagged": 1, "changed": 2}
     for show, images in {
         "accepted": ["00.jpg", "01.png", "turned.png"],

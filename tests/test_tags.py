@@ -7,7 +7,7 @@ import pytest
 
 from swsss.data.classes import ClassTable
 from swsss.data.tag_labels import LabelsOfFields
-from swsss.data.tags import read_tags, write_tags
+from swsss.data.tags import read_tags, write_tag_rows, write_tags
 from swsss.errors import UserError
 
 CLASSES = ClassTable(("background", "cat", "dog", "traffic light"))
@@ -194,7 +194,47 @@ def test_written_tags_are_read_back(tmp_path: Path) -> None:
     assert read_tags(path, CLASSES, NAMES) == {name: {1, 2} for name in NAMES}
 
 
-def test_class_name_with_separator_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="'car, old' holds one of"):
-        write_tags(tmp_path / "tags.csv", [("a.jpg", ["car, old"])])
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ("cat", "car, old"),
+        ("cat;dog", "cat", "dog"),
+        ("a|b", "a", "b"),
+        (" cat", "cat", "cat "),
+        ('"quoted"', "'", ","),
+        ("background", "person"),  # not class 0 here
+        ("labels",),
+        (" Labels ",),
+        ("two words", "two", "words"),
+        ("line\nbreak", "carriage\rreturn", "tab\t"),
+        ("image", "0", "1", "=1+1"),
+        ("日本", "naïve", "🐈"),
+    ],
+)
+def test_nasty_class_names_are_read_back(tmp_path: Path, classes: tuple[str, ...]) -> None:
+    table = ClassTable(("nothing", *classes))
+    images = [
+        "plain.jpg",
+        "a, b.jpg",
+        'q"uo"te.png',
+        " space.jpg ",
+        "semi;colon.jpg",
+        "new\nline.jpg",
+        "x\ry.jpg",
+        "#.jpg",
+    ]
+    sets = [frozenset(range(1, 1 + number % (len(classes) + 1))) for number in range(len(images))]
+    path = tmp_path / "tags.csv"
+    rows = [(image, [table.names[index] for index in sorted(ids)]) for image, ids in zip(images, sets, strict=True)]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        write_tag_rows(file, rows, classes)
+    assert read_tags(path, table, images) == dict(zip(images, sets, strict=True))
+    write_tags(path, rows)
+    assert read_tags(path, table, images) == dict(zip(images, sets, strict=True))
+
+
+@pytest.mark.parametrize(("image", "name"), [("a.jpg", "nul\0"), ("a.jpg", "\udc80"), ("\udc80.jpg", "cat")])
+def test_names_that_are_no_text_are_not_written(tmp_path: Path, image: str, name: str) -> None:
+    with pytest.raises(UserError, match="is not UTF-8 text"):
+        write_tags(tmp_path / "tags.csv", [(image, [name])])
     assert not list(tmp_path.iterdir())

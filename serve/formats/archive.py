@@ -38,24 +38,34 @@ class Archive:
 
         Args:
             name: Its path in the archive.
-            data: Its content, below 4 GiB.
+            data: Its content.
         """
         self.add_file(name, BytesIO(data))
 
     def add_file(self, name: str, content: BinaryIO) -> None:
-        """Add what a file that can be read twice holds, below 4 GiB."""
+        """Add what a file that can be read twice holds."""
+        for _ in self.blocks(name, content):
+            pass
+
+    def blocks(self, name: str, content: BinaryIO) -> Iterator[None]:
+        """Add a file like `add_file`, and stop after every block, so that what is written can be handed on."""
         content.seek(0)
         check = size = 0
         while block := content.read(_BLOCK):
             check = zlib.crc32(block, check)
             size += len(block)
         content.seek(0)
-        encoded = name.encode()
-        offset = self._file.tell()
-        wide = struct.pack("<2HQ", 1, 8, offset) if offset >= _LARGE else b""
-        common = struct.pack("<5H3LH", 45 if wide else 20, _UTF8_NAMES, 0, 0, _DAY, check, size, size, len(encoded))
-        self._file.write(b"PK\x03\x04" + common + struct.pack("<H", 0) + encoded)
-        shutil.copyfileobj(content, self._file, _BLOCK)
+        encoded, offset = name.encode(), self._file.tell()
+        wide_size = struct.pack("<2H2Q", 1, 16, size, size) if size >= _LARGE else b""
+        sizes = (min(size, _LARGE), min(size, _LARGE))
+        version = 45 if size >= _LARGE or offset >= _LARGE else 20
+        common = struct.pack("<5H3LH", version, _UTF8_NAMES, 0, 0, _DAY, check, *sizes, len(encoded))
+        self._file.write(b"PK\x03\x04" + common + struct.pack("<H", len(wide_size)) + encoded + wide_size)
+        for start in range(0, size, _BLOCK):
+            # Not more than was counted, should it grow meanwhile.
+            self._file.write(content.read(min(_BLOCK, size - start)))
+            yield
+        wide = _wide(size, offset)
         unix, mode = 3, 0o100644 << 16
         rest = struct.pack("<4H2L", len(wide), 0, 0, 0, mode, min(offset, _LARGE))
         self._directory.write(b"PK\x01\x02" + bytes([45, unix]) + common + rest + encoded + wide)
@@ -73,6 +83,12 @@ class Archive:
         count = min(self._count, _MANY)
         end = struct.pack("<4H2LH", 0, 0, count, count, min(size, _LARGE), min(offset, _LARGE), 0)
         self._file.write(b"PK\x05\x06" + end)
+
+
+def _wide(size: int, offset: int) -> bytes:
+    """What the table of contents says of a file beyond 4 GiB, or that begins there (ZIP64)."""
+    numbers = ([size, size] if size >= _LARGE else []) + ([offset] if offset >= _LARGE else [])
+    return struct.pack(f"<2H{len(numbers)}Q", 1, 8 * len(numbers), *numbers) if numbers else b""
 
 
 @contextmanager

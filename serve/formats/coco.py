@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from swsss.data.classes import ClassTable
 from swsss.data.files import whole_file
 from swsss.data.images import Pixels
 from swsss.serve.formats.runs import Integers, Runs, foreground_runs
-from swsss.serve.formats.sink import Rows
+from swsss.serve.formats.sink import Rows, text_into
 from swsss.serve.records import Labelled
 
 
@@ -27,17 +27,23 @@ def open_coco(folder: Path, classes: ClassTable, image_prefix: str = "") -> Iter
         classes: All but background become categories, with their ids.
         image_prefix: Not used: `file_name` is the path below the image folder.
     """
+    with whole_file(folder / "coco.json") as file, coco_into(file.buffer, folder, classes) as sink:
+        yield sink
+
+
+@contextmanager
+def coco_into(file: BinaryIO, folder: Path, classes: ClassTable, image_prefix: str = "") -> Iterator["Coco"]:
+    """Write COCO into a file that is open; a `StreamOpener`, otherwise as `open_coco`."""
     categories = [{"id": index, "name": name} for index, name in enumerate(classes.names) if index]
-    path = folder / "coco.json"
     # COCO wants all images before all annotations: the latter wait in a file without a name.
-    with whole_file(path) as file, TemporaryFile("w+", encoding="ascii", dir=folder) as annotations:
-        file.write('{"info":{"description":"Masks by swsss-label"},"licenses":[],"categories":')
-        file.write(json.dumps(categories) + ',\n"images":[')
-        yield Coco(path, file, annotations)
-        file.write('],\n"annotations":[')
+    with text_into(file) as text, TemporaryFile("w+", encoding="ascii", dir=folder) as annotations:
+        text.write('{"info":{"description":"Masks by swsss-label"},"licenses":[],"categories":')
+        text.write(json.dumps(categories) + ',\n"images":[')
+        yield Coco(folder / "coco.json", text, annotations)
+        text.write('],\n"annotations":[')
         annotations.seek(0)
-        shutil.copyfileobj(annotations, file)
-        file.write("]}\n")
+        shutil.copyfileobj(annotations, text)
+        text.write("]}\n")
 
 
 class Coco:

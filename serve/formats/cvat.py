@@ -27,11 +27,27 @@ def open_cvat(folder: Path, classes: ClassTable, image_prefix: str = "") -> Iter
     Raises:
         UserError: `labelmap.txt` cannot hold the name of a class.
     """
-    label_map = _label_map(classes)
-    path = folder / "cvat.zip"
-    with whole_archive(path) as archive, TemporaryFile(dir=folder) as names:
-        archive.add("labelmap.txt", label_map.encode())
-        yield Cvat(path, archive, names)
+    label_map(classes)
+    with whole_archive(folder / "cvat.zip") as archive, _tree(archive, folder, classes) as sink:
+        yield sink
+
+
+@contextmanager
+def cvat_into(file: BinaryIO, folder: Path, classes: ClassTable, image_prefix: str = "") -> Iterator["Cvat"]:
+    """Write the archive into a file that is open; a `StreamOpener`, otherwise as `open_cvat`."""
+    with TemporaryFile(dir=folder) as directory:
+        archive = Archive(file, directory)
+        with _tree(archive, folder, classes) as sink:
+            yield sink
+        archive.close()
+
+
+@contextmanager
+def _tree(archive: Archive, folder: Path, classes: ClassTable) -> Iterator["Cvat"]:
+    labels = label_map(classes)
+    with TemporaryFile(dir=folder) as names:
+        archive.add("labelmap.txt", labels.encode())
+        yield Cvat(folder / "cvat.zip", archive, names)
         archive.add_file("ImageSets/Segmentation/default.txt", names)
 
 
@@ -50,7 +66,7 @@ class Cvat:
 
     def __init__(self, path: Path, archive: Archive, names: BinaryIO) -> None:
         self.files = (path,)
-        self._archive = archive
+        self.archive = archive
         self._names = names
 
     def add(self, row: Labelled, mask: Pixels) -> None:
@@ -61,8 +77,8 @@ class Cvat:
         """
         name = _frame(row)
         data = encode_mask(mask * (mask != IGNORE))
-        self._archive.add(f"SegmentationClass/{name}.png", data)
-        self._archive.add(f"SegmentationObject/{name}.png", data)
+        self.archive.add(f"SegmentationClass/{name}.png", data)
+        self.archive.add(f"SegmentationObject/{name}.png", data)
         self._names.write(f"{name}\n".encode())
 
 
@@ -80,7 +96,12 @@ def _frame(row: Labelled) -> str:
     return name
 
 
-def _label_map(classes: ClassTable) -> str:
+def label_map(classes: ClassTable) -> str:
+    """The text of `labelmap.txt`.
+
+    Raises:
+        UserError: It cannot hold the name of a class.
+    """
     refused = [f"'{name}'" for name in classes.names if ":" in name or name.startswith("#")]
     if refused:
         raise UserError(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 from urllib.parse import quote
 
 import numpy as np
@@ -15,7 +15,7 @@ from swsss.data.files import whole_file, write_whole
 from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.serve.formats.runs import Integers, Runs, foreground_runs
-from swsss.serve.formats.sink import Rows
+from swsss.serve.formats.sink import Rows, text_into
 from swsss.serve.records import Labelled
 
 _CHANNELS = 4  # a brush is stored as RGBA
@@ -32,12 +32,22 @@ def open_label_studio(folder: Path, classes: ClassTable, image_prefix: str = "")
         image_prefix: What comes before the image's path. After an `http(s)://` address or a `/path` of the server the
             path is percent-encoded; `s3://` and the like are kept as they are, as Label Studio reads them.
     """
+    with whole_file(folder / "label-studio.json") as file:
+        with label_studio_into(file.buffer, folder, classes, image_prefix) as sink:
+            yield sink
+        write_whole(folder / "label-studio.xml", interface(classes).encode())
+
+
+@contextmanager
+def label_studio_into(
+    file: BinaryIO, folder: Path, classes: ClassTable, image_prefix: str = ""
+) -> Iterator["LabelStudio"]:
+    """Write the tasks, without the interface, into a file that is open; a `StreamOpener`."""
     files = (folder / "label-studio.json", folder / "label-studio.xml")
-    with whole_file(files[0]) as file:
-        file.write("[")
-        yield LabelStudio(files, file, classes, image_prefix)
-        file.write("]\n")
-        write_whole(files[1], _interface(classes).encode())
+    with text_into(file) as text:
+        text.write("[")
+        yield LabelStudio(files, text, classes, image_prefix)
+        text.write("]\n")
 
 
 class LabelStudio:
@@ -149,7 +159,8 @@ def image_address(prefix: str, image: str) -> str:
     return prefix + image
 
 
-def _interface(classes: ClassTable) -> str:
+def interface(classes: ClassTable) -> str:
+    """The labelling interface for these classes, as Label Studio's XML."""
     colours = palette()
     labels = "".join(
         f'    <Label value="{escape(name)}" background="#{colours[index].tobytes().hex()}"/>\n'

@@ -1,10 +1,11 @@
 """What every output format is: a place that images are added to one by one, complete when its block ends."""
 
+import io
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, BinaryIO, Protocol, TextIO
 
 from swsss.data.classes import ClassTable
 from swsss.data.images import Pixels
@@ -39,6 +40,22 @@ Opener = Callable[[Path, ClassTable, str], AbstractContextManager[Sink]]
 Its files appear when the block ends without an error, whole or not at all. Opening raises UserError for class names
 that the format cannot hold.
 """
+
+StreamOpener = Callable[[BinaryIO, Path, ClassTable, str], AbstractContextManager[Sink]]
+"""Opens a format within a file that is open: that file, a folder for files without a name, then as for an `Opener`.
+
+What was written is complete when the block ends without an error.
+"""
+
+
+@contextmanager
+def text_into(file: BinaryIO) -> Iterator[TextIO]:
+    """Write ASCII text into a binary file; all of it is there when the block ends."""
+    text = io.TextIOWrapper(file, "ascii", newline="", write_through=True)
+    try:
+        yield text
+    finally:
+        text.detach()
 
 
 class Rows:

@@ -23,7 +23,7 @@ from swsss.serve.server.protocols.inference_protocol import inference_router
 from swsss.serve.server.protocols.label_studio import label_studio_router
 from swsss.serve.server.protocols.labelling import Labelling
 from swsss.serve.server.requests import Requests
-from swsss.serve.server.routes import jobs, label, operations, review
+from swsss.serve.server.routes import exports, jobs, label, operations, review
 
 _THREADS = 32
 
@@ -45,7 +45,7 @@ def build_app(parts: Parts) -> FastAPI:
 
     app = FastAPI(docs_url=None, redoc_url=None, lifespan=lifespan, **operations.openapi_texts())
     app.state.parts = parts
-    for routes in (operations, label, jobs, review):
+    for routes in (operations, label, jobs, review, exports):
         app.include_router(routes.router)
     labelling = Labelling(parts.service)
     place = [Depends(take_place)]

@@ -6,7 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from swsss.serve.server.hub import Hub
+from swsss.serve.server.jobs.corrections import Corrections
 from swsss.serve.server.jobs.desk import Desk
+from swsss.serve.server.jobs.downloads import Downloads
 from swsss.serve.server.jobs.records import Job
 from swsss.serve.server.jobs.review import Review
 from swsss.serve.server.jobs.rows import Item
@@ -26,18 +28,23 @@ class Parts:
 
     Attributes:
         service: Labels images for requests.
-        review: Shows and corrects what jobs made.
+        review: Shows what jobs made.
+        corrections: Takes what people say of it.
+        downloads: Sends what people take away.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, hub: Hub, desk: Desk) -> None:
         self.settings, self.metrics, self.hub, self.desk = settings, metrics, hub, desk
         self.service = Service(hub, metrics, settings.limits, settings.workers)
-        self.review = Review(desk, self.service)
+        self.review = Review(desk, settings.limits)
+        self.corrections = Corrections(self.review, self.service)
+        self.downloads = Downloads(desk.events, settings.limits.downloads)
 
     def close(self) -> None:
         """Stop working; jobs go on at the next start."""
         self.desk.close()
         self.review.close()
+        self.downloads.close()
         self.service.close()
 
 
@@ -57,6 +64,16 @@ async def take_place(parts: TheParts) -> AsyncIterator[None]:
         Refused: All places are taken (503).
     """
     with parts.service.admitted():
+        yield
+
+
+async def take_download(parts: TheParts) -> AsyncIterator[None]:
+    """A place among the downloads until all is sent.
+
+    Raises:
+        Refused: All places are taken (503).
+    """
+    with parts.downloads.admitted():
         yield
 
 

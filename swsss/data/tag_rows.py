@@ -46,9 +46,11 @@ class ImageNames:
 
     Args:
         images: Relative paths of the images there are.
+        strict: Whether a row of an image that is not there is a mistake.
     """
 
-    def __init__(self, images: Sequence[str]) -> None:
+    def __init__(self, images: Sequence[str], *, strict: bool = True) -> None:
+        self.strict = strict
         self.exact = dict(zip(images, images, strict=True))
 
     @cached_property

@@ -5,7 +5,7 @@ import io
 from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from swsss.data.classes import ClassTable
 from swsss.data.files import write_whole
@@ -14,13 +14,20 @@ from swsss.data.tag_rows import ImageNames, RowProblems
 from swsss.errors import UserError
 
 
-def read_tags(path: Path, classes: ClassTable, images: Sequence[str]) -> dict[str, Tags]:
+def read_tags(
+    path: Path,
+    classes: ClassTable,
+    images: Sequence[str],
+    *,
+    missing_images: Literal["refuse", "skip"] = "refuse",
+) -> dict[str, Tags]:
     """Read `tags.csv` in the shape `image,labels` or as a wide 0/1 table `image,cat,dog,...`.
 
     Args:
         path: The file; UTF-8, any line ending, separated by commas, or by semicolons as European Excel does.
         classes: Classes the labels may name; 'background' is allowed and says nothing.
         images: Relative paths of the images there are, with `/` and extension. Rows may leave the extension out.
+        missing_images: Whether rows of images that are not there are a mistake, or left out.
 
     Returns:
         Foreground class ids by image, as spelled in `images`; images without a row are not in it.
@@ -32,7 +39,7 @@ def read_tags(path: Path, classes: ClassTable, images: Sequence[str]) -> dict[st
     problems = RowProblems(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            found = _read(file, classes, ImageNames(images), problems)
+            found = _read(file, classes, ImageNames(images, strict=missing_images == "refuse"), problems)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -44,27 +51,68 @@ def read_tags(path: Path, classes: ClassTable, images: Sequence[str]) -> dict[st
 
 
 def write_tags(path: Path, rows: Iterable[tuple[str, Iterable[str]]]) -> None:
-    """Write `tags.csv` in the shape `image,labels`, whole or not at all.
+    """Write `tags.csv`, whole or not at all.
 
     Args:
         path: Where.
         rows: Image paths relative to the image folder, each with its class names.
 
     Raises:
-        UserError: A class name holds a label separator, so that it could not be read back.
+        UserError: A name cannot stand in a CSV file of UTF-8 text.
     """
+    kept = [(image, [name for name in labels if name]) for image, labels in rows]
+    used = sorted({name for _, labels in kept for name in labels})
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    # Before Python 3.13, csv leaves a carriage return unquoted, which then ends the row.
-    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerow(["image", "labels"])
-    for image, labels in rows:
-        names = list(labels)
-        for name in names:
-            if SEPARATORS.search(name):
-                raise UserError(f"Class '{name}' holds one of ; | , which separate labels in {path}; rename the class.")
-        (quoting if "\r" in image else writer).writerow([image, ";".join(names)])
+    write_tag_rows(text, kept, used)
     write_whole(path, text.getvalue().encode())
+
+
+def write_tag_rows(file: TextIO, rows: Iterable[tuple[str, Iterable[str]]], classes: Sequence[str]) -> None:
+    """Write what `read_tags` reads back, a row at a time.
+
+    The shape is `image,labels`, or where a class name cannot stand in a field of labels, `image,cat,dog,...` with 0
+    and 1.
+
+    Args:
+        file: Text with newlines as written.
+        rows: Image paths relative to the image folder, each with its class names.
+        classes: The names there are, but background.
+
+    Raises:
+        UserError: A name cannot stand in a CSV file of UTF-8 text.
+    """
+    wide = not all(_fits_a_list(name) for name in classes)
+    for name in classes:
+        _check_text(name, f"The class name {name!r}")
+    lines = _Lines(file)
+    lines.write(["image", *classes] if wide else ["image", "labels"])
+    for image, labels in rows:
+        _check_text(image, f"The file name {image!r}")
+        names = list(labels)
+        lines.write([image, *("01"[name in names] for name in classes)] if wide else [image, ";".join(names)])
+
+
+def _fits_a_list(name: str) -> bool:
+    """Whether a class name among others in a field of labels is read as it is."""
+    return name == name.strip() and name not in {"", "background"} and not SEPARATORS.search(name)
+
+
+def _check_text(name: str, what: str) -> None:
+    if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+        raise UserError(f"{what} is not UTF-8 text, which tags.csv cannot hold; rename it.")
+
+
+class _Lines:
+    """Writes rows of a CSV file."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._plain = csv.writer(file, lineterminator="\n")
+        # Before Python 3.13, csv leaves a carriage return unquoted, which then ends the row.
+        self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def write(self, row: list[str]) -> None:
+        writer = self._quoting if any("\r" in field for field in row) else self._plain
+        writer.writerow(row)
 
 
 def _first_undecodable(path: Path) -> int:
@@ -81,7 +129,8 @@ def _first_undecodable(path: Path) -> int:
 def _read(file: TextIO, classes: ClassTable, images: ImageNames, problems: RowProblems) -> dict[str, Tags]:
     first = file.readline()
     fields = _Fields(file, ";" if ";" in first and "," not in first else ",", problems)
-    header = [field.strip() for field in fields.split(first, 1)[0]]
+    # A class name that begins or ends with a space is taken as it is.
+    header = [field if field in classes.ids else field.strip() for field in fields.split(first, 1)[0]]
     labels = None if problems.lines else read_header(header, classes, problems)
     if labels is None:
         for _ in file:
@@ -160,7 +209,7 @@ def _check(
         problems.add(line, _wrong_width(row, width))
         return None, None
     image = images.find(row[0])
-    if image is None:
+    if image is None and images.strict:
         problems.add(line, images.why_not(row[0]))
     tags, wrong = labels[tuple(row[1:])]
     for problem in wrong:

@@ -1,143 +1,135 @@
-"""What can be taken away from a job: archives, streamed in constant memory, and the corrected tags."""
+"""Sends what takes long to make, a part at a time: in threads of its own, and no longer than somebody wants it."""
 
-import os
-import time
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryFile
+from threading import Lock
+from typing import TypeVar
 
-from swsss.data.listing import list_images
-from swsss.data.tags import read_tags, write_tags
-from swsss.export.metadata import ModelInfo
-from swsss.serve.folder import JOURNAL
-from swsss.serve.formats.archive import Archive
-from swsss.serve.server.jobs.index import Index
-from swsss.serve.server.jobs.records import Job
+import structlog
+from starlette.requests import ClientDisconnect
 
-_WAIT_SECONDS = 0.5
+from swsss.errors import UserError
+from swsss.serve.server.jobs.events import Events
+from swsss.serve.server.problems import busy
 
+T = TypeVar("T")
 
-def labels_archive(labels: Path, index: Index, follow: Callable[[], bool]) -> Iterator[bytes]:
-    """A ZIP file of a labels folder.
+_THREADS = 4
+_WAIT_SECONDS = 1.0
+_RETRY_SECONDS = 5.0
 
-    Args:
-        labels: The folder.
-        index: Its images.
-        follow: Whether more masks are to come; as long as it says so, they are taken in as they are made.
-
-    Yields:
-        The parts of the file.
-    """
-    with _archive() as archive:
-        number = 0
-        while True:
-            more_to_come = follow()  # looked at before the index: what came since is taken in the next round
-            items = index.page_after(number, "state = 'labelled'")
-            for item in items:
-                number = item.number
-                for part in ("masks", "confidence"):
-                    yield from archive.add(f"{part}/{item.mask}", labels / part / item.mask)
-            if not items:
-                if not more_to_come:
-                    break
-                time.sleep(_WAIT_SECONDS)
-        for name in sorted(os.listdir(labels)) if labels.is_dir() else []:
-            if not name.startswith((".", JOURNAL)) and (labels / name).is_file():
-                yield from archive.add(name, labels / name)
-        yield from archive.end()
+log = structlog.get_logger()
 
 
-def accepted_archive(job: Job, index: Index, mask_of: Callable[[str, bool], Path], tags: Path) -> Iterator[bytes]:
-    """A ZIP file in the layout of a dataset directory: the accepted masks as pixel labels for the next training.
-
-    It holds `classes.txt`, `masks/`, `tags.csv` and `splits/accepted.txt`; the images belong beside them.
+class Downloads:
+    """Downloads of all clients.
 
     Args:
-        job: The job.
-        index: Its images.
-        mask_of: Where a mask lies, by its path below `masks/` and whether its tags were changed.
-        tags: The corrected tags.
-
-    Yields:
-        The parts of the file.
+        events: Tells when jobs change, and when the server closes.
+        most: Downloads at a time; more are told to come again.
     """
-    with _archive() as archive:
-        yield from archive.add_bytes("classes.txt", "".join(f"{name}\n" for name, _ in job.classes).encode())
-        stems, number = list[str](), 0
-        while items := index.page_after(number, "verdict = 'accepted' AND state = 'labelled'"):
-            for item in items:
-                number = item.number
-                yield from archive.add(f"masks/{item.mask}", mask_of(item.mask, item.changed))
-                stems.append(item.mask.removesuffix(".png"))
-        yield from archive.add_bytes("splits/accepted.txt", "".join(f"{stem}\n" for stem in sorted(stems)).encode())
-        yield from archive.add("tags.csv", tags)
-        yield from archive.end()
 
+    def __init__(self, events: Events, most: int) -> None:
+        self._events, self._most = events, most
+        self._open = 0
+        # Of their own: what everybody shares serves the page's files, too.
+        self._pool = ThreadPoolExecutor(max(1, min(_THREADS, most)), "downloads")
 
-def write_corrected_tags(job: Job, index: Index, info: ModelInfo, path: Path) -> None:
-    """Write the job's tags with all corrections, in the shape `image,labels`, also of images not labelled yet.
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Take a place, and give it back at the end.
 
-    Raises:
-        UserError: A class name cannot stand in a tags file, or the job's tags or images are gone.
-    """
-    images = list_images(job.images)
-    found = read_tags(job.labels, info.table, images) if job.labels else {}
-    tags = {name: tuple(sorted(ids)) for name, ids in found.items()}
-    for name, ids in index.changed_tags().items():
-        if ids is not None:
-            tags[name] = tuple(ids)
-    names = info.classes
-    write_tags(path, ((image, [names[index] for index in tags[image]]) for image in sorted(tags)))
-
-
-class _Streamed:
-    """An `Archive` whose bytes are handed on as they come."""
-
-    def __init__(self, file: "_Drained", archive: Archive) -> None:
-        self._file, self._archive = file, archive
-
-    def add(self, name: str, path: Path) -> Iterator[bytes]:
-        """Add a file, if it is still there."""
+        Raises:
+            Refused: All places are taken (503).
+        """
+        if self._open >= self._most:
+            raise busy(_RETRY_SECONDS)
+        self._open += 1
         try:
-            data = path.read_bytes()
-        except OSError:
-            return
-        yield from self.add_bytes(name, data)
+            yield
+        finally:
+            self._open -= 1
 
-    def add_bytes(self, name: str, data: bytes) -> Iterator[bytes]:
-        """Add a file's content."""
-        self._archive.add(name, data)
-        yield from self._file.drain()
+    async def work(self, function: Callable[[], T]) -> T:
+        """Run something in the threads that make downloads."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function)
 
-    def end(self) -> Iterator[bytes]:
-        """The table of contents."""
-        self._archive.close()
-        yield from self._file.drain()
+    async def stream(
+        self, parts: Iterator[bytes | None], whole: Callable[[], bool] = lambda: True
+    ) -> AsyncIterator[bytes]:
+        """Hand on parts as they are made.
+
+        Args:
+            parts: None among them means that the next has to be waited for.
+            whole: Asked at the end whether nothing was taken away meanwhile.
+
+        Raises:
+            ClientDisconnect: The server closes, the disk is broken, or `whole` said no. What was sent is not all,
+                which the client sees by the end of its connection.
+        """
+        steps, changed = _Steps(parts), asyncio.Event()
+        watching = asyncio.create_task(self._watch(changed))
+        try:
+            while (part := await self.work(steps.next)) is not steps:
+                if watching.done():
+                    raise ClientDisconnect
+                if isinstance(part, bytes):
+                    if part:
+                        yield part
+                else:
+                    changed.clear()
+                    await _first_of(watching, changed)
+            if not whole():
+                raise ClientDisconnect
+        except (OSError, UserError) as error:
+            log.warning("download broken off", reason=str(error))
+            raise ClientDisconnect from None
+        finally:
+            watching.cancel()
+            self._end(steps)
+
+    def _end(self, steps: "_Steps") -> None:
+        try:
+            self._pool.submit(steps.close)
+        except RuntimeError:  # the server has closed
+            steps.close()
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False)
+
+    async def _watch(self, changed: asyncio.Event) -> None:
+        """Until the server closes."""
+        async for _ in self._events.listen():
+            changed.set()
 
 
-class _Drained(BytesIO):
-    """A file that forgets what was taken from it, and still knows where it stands."""
+class _Steps:
+    """An iterator that one thread at a time goes on with: a client may leave while one does."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._before = 0
+    def __init__(self, parts: Iterator[bytes | None]) -> None:
+        self._parts, self._lock = parts, Lock()
 
-    def tell(self) -> int:
-        return self._before + super().tell()
+    def next(self) -> "bytes | _Steps | None":
+        """The next part; itself when there is none."""
+        with self._lock:
+            return next(self._parts, self)
 
-    def drain(self) -> Iterator[bytes]:
-        data = self.getvalue()
-        self._before += len(data)
-        self.seek(0)
-        self.truncate()
-        if data:
-            yield data
+    def close(self) -> None:
+        """Let go of all files the parts are made from."""
+        with self._lock:
+            close = getattr(self._parts, "close", None)
+            if close is not None:
+                close()
+            self._parts = iter(())
 
 
-@contextmanager
-def _archive() -> Iterator[_Streamed]:
-    with TemporaryFile() as directory:
-        file = _Drained()
-        yield _Streamed(file, Archive(file, directory))
+async def _first_of(watching: "asyncio.Task[None]", changed: asyncio.Event) -> None:
+    """Wait until something changes or the server closes, but not for long: not every change is told."""
+    waiting = asyncio.create_task(changed.wait())
+    try:
+        await asyncio.wait({watching, waiting}, timeout=_WAIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()

@@ -35,6 +35,7 @@ class JobFollower:
     ) -> None:
         self.stop, self._index, self._told_of, self._count = stop, index, told, count
         self._rows: list[Labelled | Failed] = []
+        self._keys: dict[str, str] = {}
         self._earlier = self._done = self._failed = 0
         self._started = self._last = 0.0
 
@@ -43,8 +44,17 @@ class JobFollower:
 
     def begin(self, folder: LabelsFolder, todo: int, earlier: int) -> None:
         """See `Follower`. What the journal knows and the index does not, as after a kill, gets into the index."""
-        wanted = folder.plan.wanted.__contains__
-        self._index.add(folder.journal.labelled(folder.recipe, wanted))
+
+        def key_of(image: str) -> str:
+            done = folder.journal.done(image)
+            return done[0].hex() if done else ""
+
+        def kept(image: str, key: str | None) -> bool:
+            return image in wanted and (key is None or folder.plan.item(image).key.hex() == key)
+
+        wanted = folder.plan.wanted
+        self._index.add(folder.journal.labelled(folder.recipe, wanted.__contains__), key_of)
+        self._index.keep_only(kept)
         self._earlier = earlier
         self._started = self._last = time.monotonic()
         self._told_of(total=todo + earlier)
@@ -53,6 +63,7 @@ class JobFollower:
     def done(self, item: Item, row: Labelled | Failed) -> None:
         """See `Follower`."""
         self._rows.append(row)
+        self._keys[row.image] = item.key.hex()
         self._count(row)
         self._done += 1
         self._failed += isinstance(row, Failed)
@@ -61,8 +72,9 @@ class JobFollower:
 
     def saved(self) -> None:
         """See `Follower`."""
-        self._index.add(self._rows)
+        self._index.add(self._rows, self._keys.__getitem__)
         self._rows.clear()
+        self._keys.clear()
         self._tell()
 
     def finishing(self) -> None:

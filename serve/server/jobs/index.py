@@ -1,65 +1,16 @@
 """What a job's browser shows: a row an image, sorted and filtered by SQLite; and what people said of it."""
 
 import errno
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from swsss.serve.records import Failed, Labelled
-from swsss.serve.server.jobs.rows import Item, Query, item_of, labelled_values
-
-_WAIT_SECONDS = 30.0
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS images (
-    number INTEGER PRIMARY KEY, image TEXT NOT NULL UNIQUE, state TEXT NOT NULL, mask TEXT NOT NULL DEFAULT '',
-    width INTEGER NOT NULL DEFAULT 0, height INTEGER NOT NULL DEFAULT 0,
-    tags TEXT NOT NULL DEFAULT 'null', original_tags TEXT NOT NULL DEFAULT 'null',
-    found TEXT NOT NULL DEFAULT '[]', not_found TEXT NOT NULL DEFAULT '[]', missing INTEGER NOT NULL DEFAULT 0,
-    confidence REAL NOT NULL DEFAULT 0, pixels TEXT NOT NULL DEFAULT '{}', class_confidence TEXT NOT NULL DEFAULT '{}',
-    stage TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',
-    verdict TEXT NOT NULL DEFAULT '', changed INTEGER NOT NULL DEFAULT 0, version INTEGER NOT NULL DEFAULT 1
-);
-CREATE TABLE IF NOT EXISTS present (
-    class INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (class, number)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS classes_of ON present (number);
-CREATE INDEX IF NOT EXISTS by_confidence ON images (confidence, image);
-CREATE INDEX IF NOT EXISTS by_missing ON images (missing, image);
-CREATE INDEX IF NOT EXISTS by_verdict ON images (verdict, changed);
-"""
-_COLUMNS = (
-    "number, image, state, mask, width, height, tags, original_tags, found, not_found, confidence, pixels, "
-    "class_confidence, stage, reason, verdict, changed, version"
-)
-_LABELLED = """
-INSERT INTO images (image, state, mask, width, height, tags, original_tags, found, not_found, missing, confidence,
-    pixels, class_confidence)
-VALUES (:image, 'labelled', :mask, :width, :height, :tags, :tags, :found, :not_found, :missing, :confidence, :pixels,
-    :class_confidence)
-ON CONFLICT (image) DO UPDATE SET state = 'labelled', mask = :mask, width = :width, height = :height, tags = :tags,
-    original_tags = :tags, found = :found, not_found = :not_found, missing = :missing, confidence = :confidence,
-    pixels = :pixels, class_confidence = :class_confidence, stage = '', reason = '', version = version + 1
-WHERE changed = 0
-"""
-_FAILED = """
-INSERT INTO images (image, state, stage, reason) VALUES (:image, 'failed', :stage, :reason)
-ON CONFLICT (image) DO UPDATE SET state = 'failed', stage = :stage, reason = :reason, version = version + 1
-"""
-_RESET = """
-UPDATE images SET state = 'failed', stage = 'waiting', reason = :reason, mask = '', tags = 'null',
-    original_tags = 'null', found = '[]', not_found = '[]', missing = 0, confidence = 0, pixels = '{}',
-    class_confidence = '{}', verdict = '', changed = 0, version = version + 1
-"""
-_REVIEWED = """
-UPDATE images SET tags = :tags, found = :found, not_found = :not_found, missing = :missing, confidence = :confidence,
-    pixels = :pixels, class_confidence = :class_confidence, changed = (:tags IS NOT original_tags),
-    version = version + 1
-WHERE number = :number
-"""
+from swsss.serve.server.jobs.changes import Correction, Outdated, relabel, reset, restore, take_in
+from swsss.serve.server.jobs.database import to_change, to_read
+from swsss.serve.server.jobs.rows import Item, Query, failed_values, item_of, labelled_values
 
 
 @dataclass(frozen=True)
@@ -75,109 +26,160 @@ class Counts:
 class Index:
     """The images of a job. May be used from several threads, and costs nothing while it is not used.
 
+    Reading one that is not there finds no images, and makes nothing.
+
     Args:
-        path: The database; made when it is not there.
+        path: The database; made when images are added.
 
     Raises:
-        OSError: It cannot be opened, read or written; so do all methods.
+        OSError: It cannot be read or written; so do all methods.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with self._opened() as database:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.executescript(_SCHEMA)
 
     @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        # Not kept open: there may be thousands of jobs.
-        try:
-            with closing(sqlite3.connect(self._path, timeout=_WAIT_SECONDS, isolation_level=None)) as database:
-                database.execute("PRAGMA synchronous = NORMAL")
-                yield database
-        except sqlite3.Error as error:
-            raise OSError(errno.EIO, f"the list of the job's images cannot be used ({error})") from None
-
-    @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
-        """All that is done with it, or nothing."""
-        with self._opened() as database:
-            database.execute("BEGIN IMMEDIATE")
+    def _change(self, *, make: bool = False) -> Iterator[sqlite3.Connection]:
+        with _explained(), to_change(self._path, make=make) as database:
             yield database
-            database.execute("COMMIT")
 
-    def add(self, rows: Iterable[Labelled | Failed]) -> None:
-        """Take in what became of images. What people changed stays as they left it."""
-        with self._change() as database:
+    def add(self, rows: Iterable[Labelled | Failed], key_of: Callable[[str], str] = lambda image: "") -> None:
+        """Take in what a run made of images.
+
+        Nothing changes where it is the same mask as before. Where it is another, the verdict on the old one goes.
+        What people gave other tags keeps their mask and verdict.
+
+        Args:
+            rows: What became of the images.
+            key_of: The journal's key of an image's mask, in hexadecimal; "" when it is not known.
+        """
+        with self._change(make=True) as database:
             for row in rows:
-                _add(database, row)
+                if isinstance(row, Failed):
+                    take_in(database, row.image, failed_values(row) | {"key": ""})
+                else:
+                    take_in(database, row.image, labelled_values(row) | {"key": key_of(row.image)})
+
+    def keep_only(self, kept: Callable[[str, str | None], bool]) -> None:
+        """Prepare for a run: hide what does not belong to it, and what it will replace, until it has.
+
+        Nobody can accept a mask that is about to be replaced, or take it for one of this run. What comes back as it
+        was has its verdict still.
+
+        Args:
+            kept: Whether an image stays as it is, by its path and the key of its mask; None for one without a mask,
+                or with one under other tags, which the run does not replace.
+        """
+        with self._change(make=True) as database:
+            rows = database.execute("SELECT image, state, changed, key FROM images WHERE NOT gone")
+            gone = [(row["image"],) for row in rows if not kept(row["image"], _key(row))]
+            database.executemany("UPDATE images SET gone = 1, revision = revision + 1 WHERE image = ?", gone)
 
     def reset(self) -> None:
         """Forget what is known of every image: all of them are to be labelled anew, with other classes.
 
         Rows and numbers stay and versions grow, for nobody to take an old picture for the new one.
         """
+        if not self._path.is_file():
+            return
         with self._change() as database:
-            database.execute(_RESET, {"reason": "It is to be labelled again, with another model."})
-            database.execute("DELETE FROM present")
+            reset(database, "It is to be labelled again, with another model.")
 
-    def review(self, number: int, row: Labelled) -> None:
-        """Take in an image's label under other tags than the job's."""
-        with self._change() as database:
-            database.execute(_REVIEWED, labelled_values(row) | {"number": number})
-            _set_present(database, number, row)
+    def correct(self, number: int, correction: Correction, expected: int | None = None) -> Item | None:
+        """Change an image, whole or not at all.
 
-    def judge(self, number: int, verdict: str) -> None:
-        """Note what somebody thinks of an image: accepted, rejected, flagged, or "" for nothing."""
+        Args:
+            number: The image.
+            correction: What changes. With another label the verdict on the old one goes, if none is given.
+            expected: The revision it must still have; None for any.
+
+        Returns:
+            The image as it is then, or None when there is none of that number.
+
+        Raises:
+            Outdated: It has another revision; nothing was changed.
+        """
+        if not self._path.is_file():
+            return None
         with self._change() as database:
-            database.execute("UPDATE images SET verdict = ? WHERE number = ?", (verdict, number))
+            item = _item(database, number)
+            if item is None:
+                return None
+            if expected is not None and item.revision != expected:
+                raise Outdated(item)
+            if correction.restored:
+                restore(database, item)
+            elif correction.label is not None:
+                relabel(database, number, correction.label, correction.reviewed)
+            if correction.verdict is not None:
+                database.execute(
+                    "UPDATE images SET verdict = :verdict, revision = revision + (verdict != :verdict) "
+                    "WHERE number = :number",
+                    {"verdict": correction.verdict, "number": number},
+                )
+            return _item(database, number)
 
     def item(self, number: int) -> Item | None:
         """One image, or None when there is none of that number."""
-        row = self._rows(f"SELECT {_COLUMNS} FROM images WHERE number = ?", [number])  # noqa: S608 - our own columns
-        return item_of(row[0]) if row else None
+        with _explained(), to_read(self._path) as database:
+            return None if database is None else _item(database, number)
 
     def items(self, query: Query) -> tuple[int, Sequence[Item]]:
         """How many images a query matches, and a page of them."""
         where, values = query.where()
-        ((total,),) = self._rows(f"SELECT count(*) FROM images WHERE {where}", values)  # noqa: S608 - as above
-        text = f"SELECT {_COLUMNS} FROM images WHERE {where} ORDER BY {query.ordering()} LIMIT ? OFFSET ?"  # noqa: S608
-        return total, [item_of(row) for row in self._rows(text, [*values, query.limit, query.offset])]
+        count = self._rows(f"SELECT count(*) AS total FROM images WHERE NOT gone AND {where}", values)  # noqa: S608
+        text = f"SELECT * FROM images WHERE NOT gone AND {where} ORDER BY {query.ordering()} LIMIT ? OFFSET ?"  # noqa: S608
+        return count[0]["total"] if count else 0, self._items(text, [*values, query.limit, query.offset])
 
-    def page_after(self, number: int, where: str = "1", limit: int = 500) -> Sequence[Item]:
-        """Images with higher numbers, in their order: for walking through all of them."""
-        text = f"SELECT {_COLUMNS} FROM images WHERE number > ? AND ({where}) ORDER BY number LIMIT ?"  # noqa: S608
-        return [item_of(row) for row in self._rows(text, [number, limit])]
+    def page_after(self, last: Item | None, where: str = "1", by: str = "number", limit: int = 500) -> Sequence[Item]:
+        """The images that follow one, by number or by image: for walking through all of them."""
+        after = (0 if by == "number" else "") if last is None else getattr(last, by)
+        text = f"SELECT * FROM images WHERE {by} > ? AND NOT gone AND ({where}) ORDER BY {by} LIMIT ?"  # noqa: S608
+        return self._items(text, [after, limit])
 
-    def changed_tags(self) -> Mapping[str, Sequence[int] | None]:
-        """The tags of the images that people changed."""
-        rows = self._rows("SELECT image, tags FROM images WHERE changed", [])
-        return {image: json.loads(tags) for image, tags in rows}
+    def walk(self, where: str = "1", by: str = "number") -> Iterator[Item]:
+        """All images that meet a condition, by number or by image; memory does not grow with them."""
+        last: Item | None = None
+        while items := self.page_after(last, where, by):
+            yield from items
+            last = items[-1]
 
     def counts(self) -> Counts:
         """What people have said so far."""
-        query = "SELECT verdict, changed, count(*) FROM images WHERE verdict != '' OR changed GROUP BY 1, 2"
+        query = (
+            "SELECT verdict, changed, count(*) AS images FROM images WHERE (verdict != '' OR changed) AND NOT gone "
+            "GROUP BY verdict, changed"
+        )
         found = dict.fromkeys(("accepted", "rejected", "flagged", "changed"), 0)
-        for verdict, changed, count in self._rows(query, []):
-            if verdict:
-                found[verdict] += count
-            found["changed"] += count if changed else 0
+        for row in self._rows(query, []):
+            if row["verdict"] in found:
+                found[row["verdict"]] += row["images"]
+            found["changed"] += row["images"] if row["changed"] else 0
         return Counts(**found)
 
-    def _rows(self, text: str, values: Sequence[object]) -> list[Any]:
-        with self._opened() as database:
-            return database.execute(text, values).fetchall()
+    def _items(self, text: str, values: Sequence[object]) -> Sequence[Item]:
+        with _explained():
+            return [item_of(row) for row in self._rows(text, values)]
+
+    def _rows(self, text: str, values: Sequence[object]) -> list[sqlite3.Row]:
+        with _explained(), to_read(self._path) as database:
+            return [] if database is None else database.execute(text, values).fetchall()
 
 
-def _add(database: sqlite3.Connection, row: Labelled | Failed) -> None:
-    if isinstance(row, Failed):
-        database.execute(_FAILED, {"image": row.image, "stage": row.stage, "reason": row.reason})
-    elif database.execute(_LABELLED, labelled_values(row)).rowcount:
-        (number,) = database.execute("SELECT number FROM images WHERE image = ?", (row.image,)).fetchone()
-        _set_present(database, number, row)
+def _key(row: sqlite3.Row) -> str | None:
+    return row["key"] if row["state"] == "labelled" and not row["changed"] else None
 
 
-def _set_present(database: sqlite3.Connection, number: int, row: Labelled) -> None:
-    database.execute("DELETE FROM present WHERE number = ?", (number,))
-    database.executemany("INSERT INTO present VALUES (?, ?)", [(index, number) for index in row.found])
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, ValueError, KeyError) as error:
+        raise OSError(errno.EIO, f"the list of the job's images cannot be used ({error})") from None
+
+
+def _item(database: sqlite3.Connection, number: int) -> Item | None:
+    if not 0 < number < 1 << 63:  # SQLite has no greater numbers
+        return None
+    row = database.execute("SELECT * FROM images WHERE number = ? AND NOT gone", (number,)).fetchone()
+    return None if row is None else item_of(row)

@@ -3,6 +3,7 @@
 import base64
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -43,12 +44,14 @@ class Recent(Generic[K, V]):
     """The last values, by key; threads may share it.
 
     Args:
-        most: How many are kept.
+        most: How many bytes are kept.
+        size_of: How many bytes a value takes.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most, self._lock = most, Lock()
+    def __init__(self, most: int, size_of: Callable[[V], int]) -> None:
+        self._most, self._size_of, self._lock = most, size_of, Lock()
         self._values: OrderedDict[K, V] = OrderedDict()
+        self._bytes = 0
 
     def get(self, key: K) -> V | None:
         """The value of a key, if it is still kept."""
@@ -59,12 +62,17 @@ class Recent(Generic[K, V]):
             return self._values[key]
 
     def put(self, key: K, value: V) -> None:
-        """Keep a value, and forget the one used longest ago if there are too many."""
+        """Keep a value, unless it is too large; forget those used longest ago if it is too much."""
+        size = self._size_of(value)
         with self._lock:
+            if key in self._values:
+                self._bytes -= self._size_of(self._values.pop(key))
+            if size > self._most:
+                return
             self._values[key] = value
-            self._values.move_to_end(key)
-            while len(self._values) > self._most:
-                self._values.popitem(last=False)
+            self._bytes += size
+            while self._bytes > self._most:
+                self._bytes -= self._size_of(self._values.popitem(last=False)[1])
 
 
 def _reduced(pixels: Pixels, side: int) -> Pixels:

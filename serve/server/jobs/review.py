@@ -1,26 +1,30 @@
-"""Looking at a job's images, and correcting them: pictures, masks, other tags, verdicts."""
+"""Looking at a job's images: pictures and masks."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from swsss.data.files import write_whole
-from swsss.data.images import Pixels, orient, read_image, read_mask
-from swsss.data.png import encode_mask
+from swsss.data.below import OutsideError, open_below
+from swsss.data.image_size import read_image_size
+from swsss.data.images import Pixels, decode_image, orient, read_mask
 from swsss.errors import UserError
 from swsss.serve.server.jobs.desk import Desk
+from swsss.serve.server.jobs.masks import JobMasks, Taken, checked_name
 from swsss.serve.server.jobs.pictures import Recent, picture, thumbnail
 from swsss.serve.server.jobs.records import Job
 from swsss.serve.server.jobs.rows import Item
-from swsss.serve.server.problems import conflict, not_found, unprocessable
-from swsss.serve.server.service import Service
+from swsss.serve.server.problems import conflict, not_found
+from swsss.serve.server.settings import Limits
 
 T = TypeVar("T")
 
-_OPEN_IMAGES, _THUMBNAILS = 4, 2000
+_IMAGE_BYTES, _THUMBNAIL_BYTES = 256 << 20, 64 << 20
+"""How much is kept of what was decoded or drawn last."""
+_BYTES_A_PIXEL = 8  # of no file are more decoded
+_HEADER_BYTES = 1 << 20
 
 
 class Review:
@@ -28,15 +32,18 @@ class Review:
 
     Args:
         desk: The jobs.
-        service: Labels again what gets other tags.
+        limits: How large images may be.
     """
 
-    def __init__(self, desk: Desk, service: Service) -> None:
-        self.desk, self.service = desk, service
+    def __init__(self, desk: Desk, limits: Limits) -> None:
+        self.desk, self._limits = desk, limits
         self._pool = ThreadPoolExecutor(2, "pictures")
-        self._images = Recent[tuple[str, int], tuple[Pixels, int]](_OPEN_IMAGES)
-        self._thumbnails = Recent[tuple[str, int, int], bytes](_THUMBNAILS)
-        self._turns = [asyncio.Lock() for _ in range(64)]
+        self._images = Recent[tuple[str, int, int], tuple[Pixels, int]](_IMAGE_BYTES, lambda image: image[0].nbytes)
+        self._thumbnails = Recent[tuple[str, int, int], bytes](_THUMBNAIL_BYTES, len)
+
+    def masks(self, job: Job, taken: Taken = "reviewed") -> JobMasks:
+        """The masks of a job."""
+        return JobMasks(job, self.desk.folder_of(job.id), self.desk.index_of(job.id), taken)
 
     def item(self, job: Job, number: int) -> Item:
         """An image of a job.
@@ -58,11 +65,11 @@ class Review:
 
         Raises:
             Refused: It has none (409), or it is gone (404).
+            UserError: The index names a path outside of the job's folder.
         """
         if item.state != "labelled":
             raise conflict(f"{item.image} could not be labelled: {item.reason}")
-        labels = self.desk.folder_of(job.id) / "labels/masks" / item.mask
-        path = self._reviewed(job, item) if item.changed else labels
+        path = self.masks(job).path(item)
         if not path.is_file():
             raise not_found(f"The mask of {item.image} is gone from the server's data folder.")
         return path
@@ -72,10 +79,9 @@ class Review:
 
         Raises:
             Refused: It has none.
-            UserError: It cannot be read.
+            UserError: It or the image cannot be read, or it is too large to be shown.
         """
-        mask = read_mask(self.mask_path(job, item))
-        return orient(mask, self._decoded(job, item)[1])
+        return orient(self._stored_mask(job, item), self.decoded(job, item)[1])
 
     def picture(self, job: Job, item: Item) -> bytes:
         """An image as JPEG, upright, for a browser.
@@ -83,8 +89,7 @@ class Review:
         Raises:
             UserError: It cannot be read.
         """
-        pixels, _ = self._decoded(job, item)
-        return picture(pixels)
+        return picture(self.decoded(job, item)[0])
 
     def thumbnail(self, job: Job, item: Item) -> bytes:
         """A small JPEG of an image with its mask on it; of one that failed, the image alone.
@@ -96,71 +101,32 @@ class Review:
         made = self._thumbnails.get(key)
         if made is None:
             pixels, orientation = self._decode(job, item)
-            labelled = item.state == "labelled"
-            mask = orient(read_mask(self.mask_path(job, item)), orientation) if labelled else None
+            mask = orient(self._stored_mask(job, item), orientation) if item.state == "labelled" else None
             made = thumbnail(pixels, mask)
             self._thumbnails.put(key, made)
         return made
-
-    async def relabel(self, job: Job, number: int, tags: Sequence[int] | None) -> tuple[Item, Pixels]:
-        """Label an image again under other tags, and keep that.
-
-        Args:
-            job: The job.
-            number: The image.
-            tags: Foreground ids; None for every class.
-
-        Returns:
-            The image as it is now, and its mask, uint8 [H, W], upright.
-
-        Raises:
-            Refused: A tag is no class, the model takes no tags, or the image failed.
-            UserError: The image cannot be read, or the model could not label it.
-        """
-        model = self.desk.hub.get(job.wishes.model)
-        if model.info.task != "conditioned":
-            raise conflict("The model takes no tags (it was exported plain), so changing them changes nothing.")
-        wrong = [index for index in tags or () if not 0 < index < len(model.info.classes)]
-        if wrong:
-            raise unprocessable(
-                f"The tag {wrong[0]} is no class; tags are ids from 1 to {len(model.info.classes) - 1}."
-            )
-        # One after the other: the tags asked for last are those that stay.
-        async with self._turns[hash((job.id, number)) % len(self._turns)]:
-            item = self.item(job, number)
-            self.mask_path(job, item)
-            pixels, orientation = await self.work(lambda: self._decoded(job, item))
-            wanted = None if tags is None else tuple(sorted(set(tags)))
-            below = job.wishes.ignore_below
-            answer = await self.service.label_pixels(model, pixels, orientation, item.image, wanted, below)
-            row = replace(answer.row, mask=item.mask)
-
-            def keep() -> Item:
-                write_whole(self._reviewed(job, item), encode_mask(answer.mask))
-                self.desk.index_of(job.id).review(number, row)
-                return self.item(job, number)
-
-            kept = await self.work(keep)
-            self.desk.events.changed(job.id)
-            return kept, orient(answer.mask, orientation)
-
-    async def judge(self, job: Job, number: int, verdict: str) -> Item:
-        """Note what somebody thinks of an image."""
-        self.item(job, number)
-        await self.work(lambda: self.desk.index_of(job.id).judge(number, verdict))
-        self.desk.events.changed(job.id)
-        return self.item(job, number)
 
     def close(self) -> None:
         """Let the threads go."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _reviewed(self, job: Job, item: Item) -> Path:
-        return self.desk.folder_of(job.id) / "reviewed/masks" / item.mask
+    def _stored_mask(self, job: Job, item: Item) -> Pixels:
+        path = self.mask_path(job, item)
+        try:
+            width, height = read_image_size(path)
+            if width * height > self._limits.pixels:
+                raise UserError(f"{path} has {width}×{height} pixels, more than the {self._limits.pixels} shown here.")
+            return read_mask(path)
+        except UserError as error:
+            raise UserError(str(error).replace(str(path), f"The mask of {item.image}")) from None
 
-    def _decoded(self, job: Job, item: Item) -> tuple[Pixels, int]:
-        """An image, upright, and the orientation it is stored with; the last few are kept."""
-        key = (job.id, item.number)
+    def decoded(self, job: Job, item: Item) -> tuple[Pixels, int]:
+        """An image, upright, uint8 RGB [H, W, 3], and the orientation it is stored with; the last few are kept.
+
+        Raises:
+            UserError: It cannot be read.
+        """
+        key = (job.id, item.number, item.version)
         found = self._images.get(key)
         if found is None:
             found = self._decode(job, item)
@@ -168,8 +134,20 @@ class Review:
         return found
 
     def _decode(self, job: Job, item: Item) -> tuple[Pixels, int]:
-        try:
-            pixels, orientation = read_image(job.images / item.image)
-        except UserError as error:
-            raise UserError(str(error).replace(f"{job.images}/", "")) from None
+        pixels, orientation = decode_image(self._read(job, item), item.image, self._limits.pixels)
         return orient(pixels, orientation), orientation
+
+    def _read(self, job: Job, item: Item) -> bytes:
+        """The file of an image, which must not lead out of the folder that the job may read."""
+        most = max(_HEADER_BYTES, _BYTES_A_PIXEL * self._limits.pixels)
+        try:
+            with open_below(job.images / checked_name(item.image), self.desk.within(job)) as file:
+                if os.fstat(file.fileno()).st_size > most:
+                    raise UserError(f"{item.image} cannot be read as an image: it is larger than is shown here.")
+                return file.read()
+        except OSError as error:
+            raise UserError(f"{item.image} cannot be read as an image: {error.strerror}.") from None
+        except OutsideError:
+            raise UserError(
+                f"{item.image} leads out of the server's root; copy the file instead of linking it."
+            ) from None

@@ -1,13 +1,14 @@
 """Rows of a job's index, and what may be asked of them."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from swsss.serve.records import Labelled
+from swsss.serve.records import Failed, Labelled
 
 Show = Literal[
     "all", "labelled", "failed", "tag_without_pixels", "unreviewed", "accepted", "rejected", "flagged", "changed"
@@ -27,6 +28,8 @@ _SHOWN: dict[Show, str] = {
     "changed": "changed",
 }
 _SORTED: dict[Sort, str] = {"name": "image", "confidence": "confidence", "not_found": "missing"}
+_JSON = frozenset({"tags", "original_tags", "found", "not_found", "pixels", "class_confidence"})
+_PRIVATE = frozenset({"mask", "reviewed", "made", "key"})
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,14 @@ class Item:
     Args:
         tags: As they are now; None when every class is allowed.
         original_tags: As the job was given them.
-        verdict: accepted, rejected, flagged or "".
+        verdict: accepted, rejected, flagged or ""; of this version of the mask.
         changed: Whether `tags` are not `original_tags`.
         version: Grows with every change of its mask.
+        revision: Grows with every change of anything.
+        mask: Path below `labels/masks` of the mask that the run made.
+        reviewed: Path below `reviewed/masks` of the mask under other tags; "" when there is none.
+        made: The columns that the run gave it, as JSON, while `changed`; "" when they are the ones here, or not known.
+        key: The journal's key of the mask that the run made, in hexadecimal; "" when it is not known.
     """
 
     number: int
@@ -59,25 +67,42 @@ class Item:
     verdict: str
     changed: bool
     version: int
+    revision: int
+    reviewed: str
+    made: str
+    key: str
 
     def public(self) -> dict[str, Any]:
         """What clients are told; the mask has an address of its own."""
-        return {name: value for name, value in vars(self).items() if name != "mask"}
+        return {name: value for name, value in vars(self).items() if name not in _PRIVATE}
+
+    @property
+    def row(self) -> Labelled:
+        """What the manifest says of it, as people left it."""
+        return _row(self.image, self.mask, vars(self))
+
+    @property
+    def made_row(self) -> Labelled | None:
+        """What the manifest says of the mask that the run made; None when it made none, or it is not known."""
+        if not self.changed:
+            return self.row if self.state == "labelled" else None
+        made = {name: _value(name, value) for name, value in json.loads(self.made or "{}").items()}
+        return _row(self.image, self.mask, made) if made.get("state") == "labelled" else None
 
 
-def item_of(row: Sequence[Any]) -> Item:
-    """An item from the columns of the index, in their order."""
-    values = list(row)
-    for place in (6, 7, 8, 9, 11, 12):
-        values[place] = json.loads(values[place])
-    values[16] = bool(values[16])
-    return Item(*values)
+def item_of(row: sqlite3.Row) -> Item:
+    """An item from a row of the index.
+
+    Raises:
+        ValueError: The row is damaged.
+    """
+    return Item(**{field.name: _value(field.name, row[field.name]) for field in fields(Item)})
 
 
 def labelled_values(row: Labelled) -> dict[str, Any]:
-    """What the index keeps of a labelled image."""
+    """The columns that a label fills, but for those that name the image."""
     return {
-        "image": row.image,
+        "state": "labelled",
         "mask": row.mask,
         "width": row.width,
         "height": row.height,
@@ -88,7 +113,34 @@ def labelled_values(row: Labelled) -> dict[str, Any]:
         "confidence": round(row.mean_confidence, 4),
         "pixels": json.dumps(row.pixels),
         "class_confidence": json.dumps({index: round(value, 4) for index, value in row.confidence.items()}),
+        "stage": "",
+        "reason": "",
     }
+
+
+def failed_values(row: Failed) -> dict[str, Any]:
+    """The columns that a failure fills: nothing is left of a label."""
+    nothing = {"found": "[]", "not_found": "[]", "missing": 0, "confidence": 0.0, "pixels": "{}"}
+    return {"state": "failed", "stage": row.stage, "reason": row.reason, "class_confidence": "{}", **nothing}
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in _JSON:
+        return json.loads(value)
+    return bool(value) if name == "changed" else value
+
+
+def _row(image: str, mask: str, values: Mapping[str, Any]) -> Labelled:
+    return Labelled(
+        image,
+        mask,
+        values["width"],
+        values["height"],
+        None if values["tags"] is None else tuple(values["tags"]),
+        {int(index): count for index, count in values["pixels"].items()},
+        {int(index): value for index, value in values["class_confidence"].items()},
+        values["confidence"],
+    )
 
 
 class Query(BaseModel):

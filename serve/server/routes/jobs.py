@@ -7,12 +7,11 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from swsss.serve.server.bodies import ARCHIVES, JSON, check_type, save_body
 from swsss.serve.server.jobs.desk import Desk
-from swsss.serve.server.jobs.downloads import labels_archive
 from swsss.serve.server.jobs.records import FolderJob, Job, Retry, State, Wishes
 from swsss.serve.server.parts import TheDesk, TheJob
 from swsss.serve.server.problems import Refused, not_found
@@ -133,20 +132,6 @@ async def cancel(desk: TheDesk, job: TheJob) -> dict[str, Any]:
 async def delete(desk: TheDesk, job: TheJob) -> Response:
     await asyncio.to_thread(desk.control.delete, job)
     return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-@router.get("/jobs/{job_id}/result.zip", summary="The labels folder", response_class=StreamingResponse)
-async def result(
-    desk: TheDesk,
-    job: TheJob,
-    follow: Annotated[bool, Query(description="Wait for what is still to come, and send it as it is made.")] = False,
-) -> Response:
-    def more() -> bool:
-        current = desk.runner.get(job.id)
-        return follow and current is not None and current.state in {"queued", "running"}
-
-    parts = labels_archive(desk.folder_of(job.id) / "labels", desk.index_of(job.id), more)
-    return StreamingResponse(parts, media_type="application/zip", headers=attachment(job, "labels.zip"))
 
 
 @router.get("/jobs/{job_id}/failures.csv", summary="What could not be labelled, and why")

@@ -1,36 +1,35 @@
 """`/v1/jobs/{id}/images`: looking at what a job made, and correcting it."""
 
 import asyncio
-from pathlib import Path
-from typing import Annotated, Any, Literal
+import re
+from http import HTTPStatus
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from swsss.errors import UserError
 from swsss.serve.server.bodies import JSON, check_type
-from swsss.serve.server.jobs.desk import Desk
-from swsss.serve.server.jobs.downloads import accepted_archive, write_corrected_tags
+from swsss.serve.server.jobs.changes import Outdated
+from swsss.serve.server.jobs.corrections import Change, Verdict
 from swsss.serve.server.jobs.pictures import deflated
-from swsss.serve.server.jobs.records import Job
+from swsss.serve.server.jobs.rows import Item
 from swsss.serve.server.jobs.rows import Query as ImageQuery
 from swsss.serve.server.parts import TheDesk, TheItem, TheJob, TheParts, TheReview
-from swsss.serve.server.routes.jobs import attachment
 
 _FOR_EVER = {"Cache-Control": "private, max-age=86400"}
 """For what has its version in its address."""
 
 
-class Change(BaseModel):
-    """A correction of an image."""
+class Patch(BaseModel):
+    """A correction of an image; what is left out stays as it is."""
 
     model_config = ConfigDict(extra="forbid")
 
     tags: list[int] | None = Field(
         None, max_length=255, description="class ids it holds; null for any", examples=[[1, 2]]
     )
-    verdict: Literal["", "accepted", "rejected", "flagged"] | None = Field(None, description="what you think of it")
+    verdict: Verdict | None = Field(None, description="what you think of this mask; another mask has none yet")
 
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["review"])
@@ -43,23 +42,50 @@ async def images(desk: TheDesk, job: TheJob, query: Annotated[ImageQuery, Query(
 
 
 @router.get("/images/{number}", summary="One image")
-async def image(item: TheItem) -> dict[str, Any]:
-    return item.public()
+async def image(item: TheItem, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+    headers = _tag(item) | {"Cache-Control": "private, no-cache"}
+    if if_none_match is not None and _revision_among(if_none_match, item.revision):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return JSONResponse(item.public(), headers=headers)
 
 
-@router.patch("/images/{number}", summary="Other tags, or a verdict")
+@router.patch(
+    "/images/{number}",
+    summary="Other tags, or a verdict",
+    description="With `If-Match` (the ETag of the image) only if nobody has changed it since: else 409, with the newer "
+    "image as the problem's `item`.",
+)
 async def change(
-    request: Request, parts: TheParts, job: TheJob, item: TheItem, asked: Annotated[Change, Body()]
-) -> dict[str, Any]:
+    request: Request,
+    parts: TheParts,
+    job: TheJob,
+    item: TheItem,
+    asked: Annotated[Patch, Body()],
+    if_match: Annotated[str | None, Header()] = None,
+) -> Response:
     check_type(request, JSON)
-    review, mask = parts.review, None
-    if "tags" in asked.model_fields_set:
-        with parts.service.admitted():
-            item, pixels = await review.relabel(job, item.number, asked.tags)
-        mask = await review.work(lambda: deflated(pixels))
-    if asked.verdict is not None:
-        item = await review.judge(job, item.number, asked.verdict)
-    return {"item": item.public(), "mask": mask}
+    retag = "tags" in asked.model_fields_set
+    # Nobody's revision is negative.
+    expected = (
+        None
+        if if_match is None or if_match.strip() == "*"
+        else item.revision
+        if _revision_among(if_match, item.revision)
+        else -1
+    )
+    try:
+        if retag:
+            with parts.service.admitted():
+                item = await parts.corrections.change(
+                    job, item.number, Change(retag, asked.tags, asked.verdict), expected
+                )
+        else:
+            item = await parts.corrections.change(job, item.number, Change(verdict=asked.verdict), expected)
+    except Outdated as error:
+        return _newer(request, error.item)
+    shown = retag and item.state == "labelled"
+    mask = await parts.review.work(lambda: deflated(parts.review.mask(job, item))) if shown else None
+    return JSONResponse({"item": item.public(), "mask": mask}, headers=_tag(item))
 
 
 @router.get("/images/{number}/thumbnail", summary="A small picture with its mask", response_class=Response)
@@ -84,29 +110,22 @@ async def mask_png(review: TheReview, job: TheJob, item: TheItem) -> Response:
     return FileResponse(review.mask_path(job, item), media_type="image/png")
 
 
-@router.get("/tags.csv", summary="The tags with all corrections", response_class=FileResponse)
-async def tags(desk: TheDesk, job: TheJob) -> Response:
-    path = await _corrected_tags(desk, job)
-    return FileResponse(path, media_type="text/csv", headers=attachment(job, "tags.csv"))
+def _tag(item: Item) -> dict[str, str]:
+    return {"ETag": f'"{item.revision}"'}
 
 
-@router.get("/accepted.zip", summary="Accepted masks as a dataset directory", response_class=StreamingResponse)
-async def accepted(desk: TheDesk, job: TheJob) -> Response:
-    tags = await _corrected_tags(desk, job)
-    folder = desk.folder_of(job.id)
-
-    def mask_of(mask: str, changed: bool) -> Path:
-        return folder / ("reviewed/masks" if changed else "labels/masks") / mask
-
-    parts = accepted_archive(job, desk.index_of(job.id), mask_of, tags)
-    return StreamingResponse(parts, media_type="application/zip", headers=attachment(job, "accepted.zip"))
+def _revision_among(header: str, revision: int) -> bool:
+    """Whether `If-Match` or `If-None-Match` names a revision. A proxy that compresses makes a tag weak (`W/`)."""
+    return header.strip() == "*" or str(revision) in re.findall(r'(?:W/)?"([^"]*)"', header)
 
 
-async def _corrected_tags(desk: Desk, job: Job) -> Path:
-    path = desk.folder_of(job.id) / "reviewed" / "tags.csv"
-    info = desk.hub.get(job.wishes.model).info
-    try:
-        await asyncio.to_thread(write_corrected_tags, job, desk.index_of(job.id), info, path)
-    except UserError as error:
-        raise UserError(desk.plain(job, str(error))) from None
-    return path
+def _newer(request: Request, item: Item) -> Response:
+    status = HTTPStatus.CONFLICT
+    content = {
+        "title": status.phrase,
+        "status": int(status),
+        "detail": f"Somebody else has changed {item.image} since; look at it as it is now, and say it again.",
+        "request_id": request.state.request_id,
+        "item": item.public(),
+    }
+    return JSONResponse(content, status, _tag(item), "application/problem+json")
