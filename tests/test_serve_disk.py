@@ -68,7 +68,7 @@ def test_disk__full(model_file, photos, tmp_path, restarted):
 def check_full(client, jobs, disk):
     listed = client.get("/v1/jobs").json()["jobs"]
     assert {job["id"] for job in listed} == set(jobs)
-    for path in ("", "/report.html", "/failures.csv"):
+    for path in ("", "/report.html", "/failures.csv", "/images", "/images/1", "/images/1/picture"):
         assert client.get(f"/v1/jobs/{jobs[0]}{path}").status_code == 200
     answer = client.post("/v1/jobs", json={"images": "images", "labels": "tags.csv"})
     assert answer.status_code == 507, answer.text
