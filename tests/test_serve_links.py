@@ -57,6 +57,17 @@ def test_job__tags_swapped_for_a_link(model_file, photos, tmp_path, monkeypatch)
         assert "the secret" not in job["message"]
 
 
+def test_tags__swapped_for_a_link_afterwards(model_file, photos, tmp_path):
+    """The corrected tags are of what the index knows; the file outside is not read."""
+    (tmp_path / "secret").write_text("image,labels\n00.jpg,the secret\n")
+    with serving(model_file, tmp_path / "data", root=photos) as client:
+        job = client.done()
+        before = client.get(f"/v1/jobs/{job}/tags.csv").content
+        (photos / "tags.csv").unlink()
+        (photos / "tags.csv").symlink_to(tmp_path / "secret")
+        assert client.get(f"/v1/jobs/{job}/tags.csv").content == before
+
+
 def test_label_studio__local_file_that_is_a_link(model_file, photos, tmp_path, monkeypatch):
     """Also one that was swapped after its path was looked at."""
     from swsss.serve.server.jobs.root import Root

@@ -45,7 +45,7 @@ class Desk:
         self.data = DataFolder(settings.data)
         self.store = JobStore(self.data)
         self._counts = ReviewCounts(self.folder_of)
-        jobs = map(self._within_bounds, find_jobs(self.data, self.store))
+        jobs = map(self.within_bounds, find_jobs(self.data, self.store))
         labeller = JobLabeller(hub, metrics, self.folder_of, self.index_of, self.within, self.plain)
         self.runner = Runner(labeller, self.store, jobs, lambda job: self.events.changed(job.id))
         self.new = Submissions(self.data, self.store, self.runner, hub, self.root, settings.limits)
@@ -117,10 +117,10 @@ class Desk:
         return [
             job
             for job in self.runner.jobs()
-            if state in {None, job.state} and (wanted in job.name.casefold() or wanted in job.id)
+            if state in {None, job.state} and (wanted in job.name.casefold() or wanted in job.id.casefold())
         ]
 
-    def _within_bounds(self, job: Job) -> Job:
+    def within_bounds(self, job: Job) -> Job:
         """A job whose paths may be read. Otherwise it has none, and what was made of it can still be taken away.
 
         That is not kept: with the right root the next start finds it as it was.

@@ -43,7 +43,7 @@ class Review:
 
     def masks(self, job: Job, taken: Taken = "reviewed") -> JobMasks:
         """The masks of a job."""
-        return JobMasks(job, self.desk.folder_of(job.id), self.desk.index_of(job.id), taken)
+        return JobMasks(self.desk.within_bounds(job), self.desk.folder_of(job.id), self.desk.index_of(job.id), taken)
 
     def item(self, job: Job, number: int) -> Item:
         """An image of a job.
