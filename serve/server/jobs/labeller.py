@@ -87,7 +87,7 @@ class JobLabeller:
             index.reset()
         told(classes=classes_of(model.info), model_identity=model.engine.identity, task=model.info.task, fresh=False)
         follower = JobFollower(index, stop, told, lambda row: self._count(model.name, row))
-        result = label_folder(self._order(job), model.for_jobs, follower)
+        result = label_folder(self._order(job), model.for_jobs, follower, self.hub.budget)
         return " ".join(result.lines[1:-1]) if result.failed else ""
 
     def _order(self, job: Job) -> Order:
@@ -104,6 +104,7 @@ class JobLabeller:
             batch=self.hub.settings.batch,
             workers=self.hub.settings.workers,
             within=self.within(job),
+            max_pixels=self.hub.settings.limits.pixels,
         )
 
     def _tags(self, job: Job) -> Path | None:
