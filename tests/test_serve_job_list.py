@@ -175,7 +175,7 @@ def test_events__revision(model_file, photos, tmp_path):
             desk.events.changed(job, 999)
             while (event := next(events))[0] != "image":
                 pass
-            assert event[1] == {"job": job, "number": item["number"], "revision": item.get("revision", item["version"])}
+            assert event[1] == {"job": job, "number": item["number"], "revision": item["revision"]}
 
 
 def desk_of(server):

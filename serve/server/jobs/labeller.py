@@ -7,8 +7,9 @@ from typing import Literal
 
 import structlog
 
-from swsss.data.below import check_below
+from swsss.data.below import open_below
 from swsss.data.classes import palette
+from swsss.data.files import write_whole
 from swsss.errors import Interrupted, Unfinished, UserError
 from swsss.export.metadata import ModelInfo
 from swsss.serve.label import KEPT, Order, label_folder
@@ -81,8 +82,6 @@ class JobLabeller:
     def _label(self, job: Job, stop: Callable[[], bool], told: Told) -> str:
         model = model_of(job, self.hub)
         check_links(job.images, self.within(job))
-        if job.labels is not None:
-            check_below(job.labels, self.within(job))
         index = self.index_of(job.id)
         if job.fresh:
             index.reset()
@@ -95,7 +94,7 @@ class JobLabeller:
         wishes = job.wishes
         return Order(
             job.images,
-            job.labels,
+            self._tags(job),
             out=self.folder_of(job.id) / "labels",
             confidence=wishes.confidence,
             ignore_below=wishes.ignore_below,
@@ -106,6 +105,19 @@ class JobLabeller:
             workers=self.hub.settings.workers,
             within=self.within(job),
         )
+
+    def _tags(self, job: Job) -> Path | None:
+        """A job's tags; those below the root as a copy, which nobody can swap for a link while it is read."""
+        if job.labels is None or job.source == "archive":
+            return job.labels
+        copy = self.folder_of(job.id) / "tags.csv"
+        try:
+            with open_below(job.labels, self.within(job)) as file:
+                data = file.read()
+        except OSError as error:
+            raise UserError(f"{job.labels} cannot be read: {error.strerror}.") from None
+        write_whole(copy, data)
+        return copy
 
     def _count(self, model: str, row: Labelled | Failed) -> None:
         if isinstance(row, Failed):

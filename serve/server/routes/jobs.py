@@ -163,8 +163,7 @@ def _image(desk: Desk, job_id: str, number: int) -> ServerSentEvent | None:
         return None
     if item is None:
         return None
-    revision = item.public().get("revision", item.version)
-    return ServerSentEvent(event="image", data={"job": job_id, "number": number, "revision": revision})
+    return ServerSentEvent(event="image", data={"job": job_id, "number": number, "revision": item.revision})
 
 
 def _file(desk: Desk, job: Job, name: str, kind: str) -> Response:
