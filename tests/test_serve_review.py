@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import shutil
+import sqlite3
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
@@ -338,6 +339,22 @@ def test_run__images_that_do_not_belong_any_more(model_file, photos, tmp_path):
         assert list(numbers(server, job)) == ["01.png"]
         content = server.archive(f"/v1/jobs/{job}/result.zip")
         assert [name for name in content if name.startswith("masks/")] == ["masks/01.png"]
+
+
+def test_run__journal_that_is_damaged(model_file, photos, tmp_path):
+    """The job says which file it is; the index, and what people said, stay."""
+    with opened(model_file, tmp_path / "data", root=photos) as running, Client(running.address) as server:
+        desk = running.server.config.app.state.parts.desk
+        job = server.done()
+        change(server, job, numbers(server, job)["00.jpg"], verdict="accepted")
+        before = server.items(job)
+        path = desk.folder_of(job) / "labels" / "journal.sqlite"
+        with sqlite3.connect(path) as database:
+            database.execute("UPDATE labelled SET pixels = 'no JSON', tags = 'no JSON'")
+        database.close()
+        desk.runner.put(desk.get(job).now(state="queued"))
+        server.when(job, lambda job: job["state"] in {"failed", "done"})
+        assert server.items(job) == before
 
 
 def test_pictures__too_large(model_file, photos, tmp_path):

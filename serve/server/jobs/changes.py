@@ -116,6 +116,8 @@ def _replace(database: sqlite3.Connection, number: int, values: Mapping[str, Any
 
 def _note(database: sqlite3.Connection, row: sqlite3.Row, values: Mapping[str, Any]) -> None:
     """Note something about an image whose mask stays; the revision grows when people can see it."""
+    if all(row[name] == value for name, value in values.items()):
+        return
     seen = any(row[name] != values[name] for name in ("original_tags", "gone") if name in values)
     _set(database, row["number"], values, f"revision = revision + {int(seen)}")
 

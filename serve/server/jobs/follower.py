@@ -1,10 +1,13 @@
 """Follows the run of a job: fills its index, counts, tells."""
 
+import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from swsss.errors import Unfinished
 from swsss.serve.folder import LabelsFolder
+from swsss.serve.journal import explain
 from swsss.serve.plan import Item
 from swsss.serve.records import Failed, Labelled
 from swsss.serve.server.jobs.index import Index
@@ -53,7 +56,7 @@ class JobFollower:
             return image in wanted and (key is None or folder.plan.item(image).key.hex() == key)
 
         wanted = folder.plan.wanted
-        self._index.add(folder.journal.labelled(folder.recipe, wanted.__contains__), key_of)
+        self._index.add(_journalled(folder), key_of)
         self._index.keep_only(kept)
         self._earlier = earlier
         self._started = self._last = time.monotonic()
@@ -87,3 +90,11 @@ class JobFollower:
         self._last = time.monotonic()
         rate = self._done / max(self._last - self._started, 1e-3)
         self._told_of(done=self._earlier + self._done, failed=self._failed, rate=rate)
+
+
+def _journalled(folder: LabelsFolder) -> Iterator[Labelled]:
+    """What the journal knows; its damage must not pass for damage of the index."""
+    try:
+        yield from folder.journal.labelled(folder.recipe, folder.plan.wanted.__contains__)
+    except sqlite3.Error as error:
+        raise Unfinished(explain(folder.journal.path, error)) from None

@@ -5,12 +5,15 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from swsss.serve.records import Failed, Labelled
 from swsss.serve.server.jobs.changes import Correction, Outdated, relabel, reset, restore, take_in
 from swsss.serve.server.jobs.database import to_change, to_read
 from swsss.serve.server.jobs.rows import Item, Query, failed_values, item_of, labelled_values
+
+_ROWS_AT_A_TIME = 5000
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,14 @@ class Index:
             rows: What became of the images.
             key_of: The journal's key of an image's mask, in hexadecimal; "" when it is not known.
         """
-        with self._change(make=True) as database:
-            for row in rows:
-                if isinstance(row, Failed):
-                    take_in(database, row.image, failed_values(row) | {"key": ""})
-                else:
-                    take_in(database, row.image, labelled_values(row) | {"key": key_of(row.image)})
+        remaining = iter(rows)
+        # Nobody can read while much is written at once.
+        while some := list(islice(remaining, _ROWS_AT_A_TIME)):
+            with self._change(make=True) as database:
+                for row in some:
+                    key = "" if isinstance(row, Failed) else key_of(row.image)
+                    values = failed_values(row) if isinstance(row, Failed) else labelled_values(row)
+                    take_in(database, row.image, values | {"key": key})
 
     def keep_only(self, kept: Callable[[str, str | None], bool]) -> None:
         """Prepare for a run: hide what does not belong to it, and what it will replace, until it has.
