@@ -131,6 +131,6 @@ def test_exports(page, server, job, reference):
         with Image.open(io.BytesIO(archive.read("masks/01.png"))) as mask:
             expected = reference(pixels_of(server, "01.png"), ("cat", "dog", "person"))[0]
             np.testing.assert_array_equal(np.array(mask), expected)
-    with zipfile.ZipFile(downloaded(page, "All labels").path()) as archive:
+    with zipfile.ZipFile(downloaded(page, "Labels folder").path()) as archive:
         assert "masks/01.png" in archive.namelist()
     assert BROKEN in downloaded(page, "Failures").path().read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 /** The login of a server that wants a token. */
 import { call } from "./api.js";
-import { button, element, field } from "./dom.js";
+import { button, element, field, setText } from "./dom.js";
+import { duration } from "./format.js";
 
 /** Trade a token for a cookie, which downloads and pictures need too. */
 export async function openSession(token) {
@@ -17,7 +18,7 @@ export function showLogin(root, signal, enter) {
     "form",
     { class: "login card", onsubmit: submit },
     element("h1", {}, "Log in"),
-    element("p", {}, "This server wants its token. Whoever started it finds the token in the first lines it printed."),
+    element("p", {}, "Use the token this server was started with (SWSSS_TOKEN or --token-file)."),
     field("Token", input),
     trouble,
     send,
@@ -37,8 +38,18 @@ export function showLogin(root, signal, enter) {
       trouble.textContent =
         error.status === 401 ? "This is not the server's token. Check it and try again." : error.message;
       input.select();
-    } finally {
-      send.disabled = false;
+      await wait(error.status === 429 ? error.seconds : 0);
     }
+    send.disabled = false;
+  }
+
+  /** After too many wrong tokens the server takes none for a while: the button tells when it does again. */
+  async function wait(seconds) {
+    const words = send.querySelector("span");
+    for (let left = Math.ceil(seconds); left > 0 && !signal.aborted; left -= 1) {
+      setText(words, `Try again in ${duration(left)}`);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+    setText(words, "Log in");
   }
 }
