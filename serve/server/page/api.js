@@ -5,11 +5,11 @@ export const line = new EventTarget();
 
 const TRIES = 4;
 
-/** A refusal, told in the server's own sentence; `body` is its JSON, `seconds` how long the server asks to wait. */
+/** A refusal, told in the server's own sentence; `body` is its JSON. */
 export class Problem extends Error {
-  constructor(message, status, { body = {}, seconds = 0 } = {}) {
+  constructor(message, status, body = {}) {
     super(message);
-    Object.assign(this, { status, body, seconds });
+    Object.assign(this, { status, body });
   }
 }
 
@@ -90,10 +90,8 @@ async function refusal(answer) {
 function problemOf(text, status, seconds = 0) {
   const body = parsed(text);
   const told = body.detail ?? body.error;
-  return new Problem(typeof told === "string" ? told : `The server answered with status ${status}.`, status, {
-    body,
-    seconds,
-  });
+  const later = seconds > 0 ? `; try again in ${seconds} s` : "";
+  return new Problem(typeof told === "string" ? told : `The server answered with status ${status}${later}.`, status, body);
 }
 
 function parsed(text) {

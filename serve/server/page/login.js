@@ -1,7 +1,6 @@
 /** The login of a server that wants a token. */
 import { call } from "./api.js";
-import { button, element, field, setText } from "./dom.js";
-import { duration } from "./format.js";
+import { button, element, field } from "./dom.js";
 
 /** Trade a token for a cookie, which downloads and pictures need too. */
 export async function openSession(token) {
@@ -38,18 +37,8 @@ export function showLogin(root, signal, enter) {
       trouble.textContent =
         error.status === 401 ? "This is not the server's token. Check it and try again." : error.message;
       input.select();
-      await wait(error.status === 429 ? error.seconds : 0);
+    } finally {
+      send.disabled = false;
     }
-    send.disabled = false;
-  }
-
-  /** After too many wrong tokens the server takes none for a while: the button tells when it does again. */
-  async function wait(seconds) {
-    const words = send.querySelector("span");
-    for (let left = Math.ceil(seconds); left > 0 && !signal.aborted; left -= 1) {
-      setText(words, `Try again in ${duration(left)}`);
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-    }
-    setText(words, "Log in");
   }
 }
