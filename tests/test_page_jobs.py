@@ -141,6 +141,7 @@ def test_dataset_folder(page, server):
     expect(dialog.locator(".chosen")).to_contain_text("photos/images")
     expect(dialog.locator(".chosen")).to_contain_text("photos/tags.csv")
     dialog.get_by_role("button", name="Start labelling").click()
+    expect(page.get_by_role("button", name="Review", exact=True)).to_be_visible()
     expect(page.locator(".badge")).to_have_text("Done")
     expect(page.locator(".tile")).to_have_count(12)
 

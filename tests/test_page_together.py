@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-from collections.abc import Iterable
 
 import numpy as np
 from models import CLASSES
@@ -24,15 +23,14 @@ def change(server: Server, job: str, name: str, **change: object) -> None:
 def overtake(page: Page, server: Server, job: str, name: str, **others: object) -> None:
     """Let somebody else change an image just before the page's next change of it arrives."""
 
-    def first(route: Route) -> None:
-        if route.request.method != "PATCH":
-            return route.fallback()
-        page.unroute(address, first)
-        change(server, job, name, **others)
-        return route.fallback()
+    waiting = [others]
 
-    address = f"**/v1/jobs/{job}/images/{server.item(job, name)['number']}"
-    page.route(address, first)
+    def first(route: Route) -> None:
+        if route.request.method == "PATCH" and waiting:
+            change(server, job, name, **waiting.pop())
+        route.continue_()
+
+    page.route(f"**/v1/jobs/{job}/images/{server.item(job, name)['number']}", first)
 
 
 def pressed(page: Page, words: str, state: bool = True) -> None:
@@ -184,8 +182,8 @@ def test_export_refused(watched, server, job):
     """A file that cannot be had is told of, and nothing is saved."""
     page, watch = watched
     watch.expected.append("409")
-    saved: Iterable[object] = []
-    page.on("download", saved.append)
+    saved = list[object]()
+    page.on("download", lambda download: saved.append(download))
     refusal = {"title": "Conflict", "status": 409, "detail": "The images are gone from the server.", "request_id": "1"}
     page.route("**/tags.csv", lambda route: route.fulfill(status=409, json=refusal), times=1)
     page.goto(f"{server.address}/#/jobs/{job}")

@@ -90,6 +90,7 @@ function retry() {
       await connect();
     } catch (error) {
       // Another status than 0 is an answer: the login form or the view tells what it says.
+      if (error.status) markFound();
       if (error.status !== 401) retry();
     }
   }, RETRY);

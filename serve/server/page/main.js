@@ -95,7 +95,7 @@ function buildTop() {
         "a",
         { class: "brand", href: "#/jobs", "aria-label": "swsss, start" },
         element("img", { src: "page/icon.svg", alt: "", width: 26, height: 26 }),
-        "swsss",
+        element("span", {}, "swsss"),
       ),
       element(
         "nav",

@@ -9,11 +9,9 @@ import { problem, toast } from "./toasts.js";
 export function tellConflict(job, saver, { mine, before }) {
   const { item } = saver;
   const text = `“${basename(item.image)}” was changed by somebody else meanwhile: ${difference(job, before, item)}. Your change was not stored: ${wishText(job, mine)}.`;
-  const { path, query } = route();
-  const actions = [again("Store mine anyway", saver, mine)];
-  if (path[3] !== String(item.number))
-    actions.push(element("a", { class: "button", href: hrefOf(`jobs/${job.id}/images/${item.number}`, query) }, "Show the image"));
-  offer(saver, toast(text, "problem", ...actions));
+  const href = hrefOf(`jobs/${job.id}/images/${item.number}`, route().query);
+  const look = element("a", { class: "button", href }, "Show the image");
+  offer(saver, toast(text, "problem", again("Store mine anyway", saver, mine), look));
 }
 
 /** A change was not stored; when the server may take it later, a click sends it again. */

@@ -7,7 +7,7 @@ const SECONDS = { problem: 12, done: 4 };
 /**
  * Tell something; the same message is not stacked twice.
  * @param {string} kind "done" or "problem".
- * @param {...HTMLElement} actions What can be done about it; such a message stays until one of them or its cross is clicked.
+ * @param {...HTMLElement} actions What can be done about it, buttons and links; such a message stays until a button is clicked.
  */
 export function toast(text, kind = "done", ...actions) {
   const place = document.getElementById("toasts");
@@ -25,7 +25,8 @@ export function toast(text, kind = "done", ...actions) {
     close,
     actions.length > 0 && element("div", { class: "actions" }, ...actions),
   );
-  for (const one of [close, ...actions]) one.addEventListener("click", () => shown.remove());
+  for (const one of [close, ...actions])
+    if (one.matches("button")) one.addEventListener("click", () => shown.remove());
   place.append(shown);
   const passing = place.querySelectorAll(".toast:not(:has(.actions))");
   if (passing.length > 4) passing[0].remove();
