@@ -107,7 +107,7 @@ def test_retry(page, server):
 
 
 def test_resume_refused(watched, server):
-    """A job whose model is another one by now offers to be tried again; what the server says then stands in the dialog."""
+    """A job whose model is another one by now offers to be tried again; the dialog shows what the server says."""
     page, watch = watched
     watch.expected.append("409")
     many = server.folder / "root/paused"

@@ -94,6 +94,23 @@ def test_conflict__agreed(watched, server, job):
     assert server.item(job, "01.png")["verdict"] == ""
 
 
+def test_change_unanswered(watched, server, job):
+    """A decision that did not reach the server is told until it is sent again."""
+    page, watch = watched
+    watch.expected.append("ERR_FAILED")
+    open_image(page, server, job, "01.png")
+    address = f"**/v1/jobs/{job}/images/{server.item(job, '01.png')['number']}"
+    page.route(address, lambda route: route.abort(), times=1)
+    page.keyboard.press("a")
+    told = page.locator(".toast").filter(has_text="The change of “01.png” was not stored.")
+    expect(page.get_by_role("heading", name="03.png")).to_be_visible()
+    told.get_by_role("button", name="Send it again").click()
+    page.keyboard.press("k")
+    pressed(page, "Accept")
+    expect(page.locator(".busy")).to_be_hidden()
+    assert server.item(job, "01.png")["verdict"] == "accepted"
+
+
 def test_followed(page, server, job, reference):
     """What somebody else does to the open image, and to those in the grid, is shown by itself."""
     open_image(page, server, job, "01.png")
@@ -174,7 +191,9 @@ def labels(page: Page, version: str) -> str:
 
 def mask_of(page: Page, version: str, stem: str) -> np.ndarray:
     """The class ids of a mask in the labels folder of a version."""
-    with zipfile.ZipFile(labels(page, version)) as archive, Image.open(io.BytesIO(archive.read(f"masks/{stem}.png"))) as mask:
+    with zipfile.ZipFile(labels(page, version)) as archive:
+        data = archive.read(f"masks/{stem}.png")
+    with Image.open(io.BytesIO(data)) as mask:
         return np.array(mask)
 
 
@@ -183,7 +202,7 @@ def test_export_refused(watched, server, job):
     page, watch = watched
     watch.expected.append("409")
     saved = list[object]()
-    page.on("download", lambda download: saved.append(download))
+    page.on("download", lambda download: saved.extend([download]))
     refusal = {"title": "Conflict", "status": 409, "detail": "The images are gone from the server.", "request_id": "1"}
     page.route("**/tags.csv", lambda route: route.fulfill(status=409, json=refusal), times=1)
     page.goto(f"{server.address}/#/jobs/{job}")
@@ -192,5 +211,4 @@ def test_export_refused(watched, server, job):
     expect(page.locator(".toast.problem")).to_contain_text("The images are gone from the server.")
     assert not saved
     page.get_by_role("radio", name="Accepted only").check()
-    expect(page.get_by_text("Labels folder")).to_be_visible()
-    expect(page.get_by_role("link", name="Labels folder")).to_have_count(0)
+    expect(page.get_by_role("link", name="Labels folder")).to_be_disabled()

@@ -91,7 +91,11 @@ function problemOf(text, status, seconds = 0) {
   const body = parsed(text);
   const told = body.detail ?? body.error;
   const later = seconds > 0 ? `; try again in ${seconds} s` : "";
-  return new Problem(typeof told === "string" ? told : `The server answered with status ${status}${later}.`, status, body);
+  return new Problem(
+    typeof told === "string" ? told : `The server answered with status ${status}${later}.`,
+    status,
+    body,
+  );
 }
 
 function parsed(text) {

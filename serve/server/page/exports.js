@@ -103,16 +103,17 @@ function versionSwitch(id, chosen, choose) {
 function fileRow(id, { words, file, note, ready, opens }, versioned) {
   const small = element("small", {});
   const how = opens ? { target: "_blank", rel: "noopener" } : { download: "" };
-  const link = element("a", { class: "file", ...how }, element("span", {}, words), small);
+  const link = element("a", { class: "file", role: "link", ...how }, element("span", {}, words), small);
   link.addEventListener("click", (event) => save(event, link));
   return { link, update };
 
   function update(job, version) {
     setText(small, note(job) + (versioned && !isOver(job) ? ", as far as they are made" : ""));
-    // Without an address it is no link, and cannot be followed.
-    if (ready(job, version)) link.href = `v1/jobs/${id}/${file}${versioned ? `?as=${version}` : ""}`;
-    else link.removeAttribute("href");
-    link.setAttribute("aria-disabled", String(!ready(job, version)));
+    const off = !ready(job, version);
+    // Without an address it cannot be followed.
+    if (off) link.removeAttribute("href");
+    else link.href = `v1/jobs/${id}/${file}${versioned ? `?as=${version}` : ""}`;
+    link.setAttribute("aria-disabled", String(off));
   }
 }
 

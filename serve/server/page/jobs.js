@@ -91,7 +91,10 @@ class JobsView {
     last = { query: JSON.stringify(this.filter), wanted };
     const filtered = this.filter.search !== "" || this.filter.state !== "";
     this.bar.hidden = total === 0 && !filtered;
-    setText(this.total, ids.length < total ? `${count(ids.length)} of ${counted(total, "job")}` : counted(total, "job"));
+    setText(
+      this.total,
+      ids.length < total ? `${count(ids.length)} of ${counted(total, "job")}` : counted(total, "job"),
+    );
     if (!ids.length) return this.place.replaceChildren(filtered ? this.nothing() : welcome());
     const kept = new Set(ids);
     for (const id of [...this.cards.keys()]) if (!kept.has(id)) this.cards.delete(id);

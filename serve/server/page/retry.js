@@ -19,7 +19,7 @@ export function openRetry(job) {
     element(
       "p",
       { class: "note" },
-      "Masks that would come out the same are kept. Where a mask changes, what was decided about the old one is cleared.",
+      "Masks that come out the same keep their decisions; where a mask changes, its decision is cleared. Images whose tags people changed stay as they are.",
     ),
     options.box,
     trouble,

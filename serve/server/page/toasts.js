@@ -25,8 +25,7 @@ export function toast(text, kind = "done", ...actions) {
     close,
     actions.length > 0 && element("div", { class: "actions" }, ...actions),
   );
-  for (const one of [close, ...actions])
-    if (one.matches("button")) one.addEventListener("click", () => shown.remove());
+  for (const one of [close, ...actions]) if (one.matches("button")) one.addEventListener("click", () => shown.remove());
   place.append(shown);
   const passing = place.querySelectorAll(".toast:not(:has(.actions))");
   if (passing.length > 4) passing[0].remove();
