@@ -106,6 +106,17 @@ def test_retry(page, server):
     assert (now["ignore_below"], now["formats"], now["failed"]) == (0.25, ["coco"], 0)
 
 
+def test_other_classes(page, server, job):
+    """A job that was tried again with another model is shown with that model's classes."""
+    page.goto(f"{server.address}/#/jobs/{job}")
+    expect(page.locator(".tile")).to_have_count(12)
+    now = server.client.get(f"/v1/jobs/{job}").json()
+    now["classes"] = [one | {"name": f"new {one['name']}"} for one in now["classes"]]
+    page.evaluate("async (job) => (await import('./page/connection.js')).learn(job)", now)
+    page.get_by_label("Class").select_option(label="new cat")
+    expect(page.get_by_role("button", name="Review", exact=True)).to_have_count(1)
+
+
 def test_resume_refused(watched, server):
     """A job whose model is another one by now offers to be tried again; the dialog shows what the server says."""
     page, watch = watched

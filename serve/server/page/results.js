@@ -3,9 +3,9 @@ import { ask } from "./api.js";
 import { feed, jobs, learn } from "./connection.js";
 import { element, throttle } from "./dom.js";
 import { filterBar } from "./filters.js";
-import { followImages } from "./image_events.js";
 import { listOf, USUAL } from "./items.js";
 import { jobHeader } from "./job_header.js";
+import { followClasses, followImages } from "./job_events.js";
 import { isOver, nameOf } from "./job_facts.js";
 import { bindKeys } from "./keys.js";
 import { go, route, stay } from "./router.js";
@@ -62,6 +62,7 @@ function build(root, signal, id) {
     () => reread(),
     signal,
   );
+  followClasses(job, signal);
   feed.addEventListener("removed", ({ detail }) => detail === id && go("jobs"), { signal });
   show(filter, at === undefined ? null : Number(at));
 

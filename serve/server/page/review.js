@@ -2,8 +2,8 @@
 import { ask } from "./api.js";
 import { feed, jobs, learn } from "./connection.js";
 import { basename } from "./format.js";
-import { followImages } from "./image_events.js";
 import { listOf, USUAL } from "./items.js";
+import { followClasses, followImages } from "./job_events.js";
 import { bindKeys } from "./keys.js";
 import { difference } from "./notices.js";
 import { reviewKeys } from "./review_keys.js";
@@ -77,6 +77,7 @@ class Review {
     feed.addEventListener("image", (event) => mine(event) && this.saver.heard(event.detail.revision), { signal });
     feed.addEventListener("ready", () => this.place && (this.saver.reread(), around()), { signal });
     followImages(job.id, () => list, around, signal);
+    followClasses(job, signal);
   }
 
   /** Show an image. */

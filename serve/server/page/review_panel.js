@@ -4,7 +4,6 @@ import { button, element, nameText, setText } from "./dom.js";
 import { basename, listed, percent } from "./format.js";
 import { icon } from "./icons.js";
 import { maskLegend } from "./legend.js";
-import { modelNamed } from "./server.js";
 
 const DECISIONS = [
   { verdict: "accepted", words: "Accept", key: "a", drawing: "check" },
@@ -42,7 +41,7 @@ export function reviewPanel(job, calls) {
   });
   const failure = element("div", { class: "message", role: "alert" });
   const lacking = element("p", { class: "message lacking" });
-  const plain = modelNamed(job.model)?.task === "plain";
+  const plain = job.task === "plain";
   chips.disable(plain);
   const tags = element(
     "section",

@@ -1,12 +1,20 @@
-/** Images that somebody reviewed, as the stream tells of them; those that this page knows already are left out. */
+/** What the stream tells of one job, for the views of its images. */
 import { feed } from "./connection.js";
 import { throttle } from "./dom.js";
+import { renew } from "./router.js";
 import { storedRevision } from "./saver.js";
 
 const REFRESH = 1500;
 
+/** Build the view anew when the job got other classes, by another model. */
+export function followClasses(job, signal) {
+  const known = JSON.stringify(job.classes);
+  const check = ({ detail }) => detail.id === job.id && JSON.stringify(detail.classes) !== known && renew();
+  feed.addEventListener("job", check, { signal });
+}
+
 /**
- * Follow the images of a job.
+ * Follow the images of a job that somebody reviews; what this page knows already is left out.
  * @param {() => object} list The list that is shown now.
  * @param {() => void} changed Called when something in it, or missing from it, may be old; not more often than somebody can look.
  */
