@@ -33,7 +33,7 @@ export function difference(job, before, now) {
 }
 
 /** "cat and dog"; null is every class. */
-export function tagsText(job, tags) {
+function tagsText(job, tags) {
   if (tags === null) return "any";
   return listed(job.classes.filter((one) => tags.includes(one.id)).map((one) => one.name)) || "none";
 }
