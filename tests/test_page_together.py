@@ -57,6 +57,7 @@ def test_conflict(watched, server, job, reference):
     told.get_by_role("button", name="Store mine anyway").click()
     pressed(page, "Flag")
     expect(told).to_have_count(0)
+    expect(page.locator(".busy")).to_be_hidden()
     item = server.item(job, "01.png")
     assert (item["tags"], item["verdict"]) == ([CAT], "flagged")
 

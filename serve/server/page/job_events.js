@@ -2,7 +2,7 @@
 import { feed } from "./connection.js";
 import { throttle } from "./dom.js";
 import { renew } from "./router.js";
-import { storedRevision } from "./saver.js";
+import { settled, storedRevision } from "./saver.js";
 
 const REFRESH = 1500;
 
@@ -20,7 +20,9 @@ export function followClasses(job, signal) {
  */
 export function followImages(job, list, changed, signal) {
   const heard = new Map();
-  const tell = throttle(REFRESH, () => {
+  const tell = throttle(REFRESH, async () => {
+    // What this page is just storing is not known to be its own before the answer.
+    await settled();
     const old = [...heard].some(([number, revision]) => !(known(number) >= revision));
     heard.clear();
     if (old && !signal.aborted) changed();

@@ -122,6 +122,11 @@ export function saverOf(job, item) {
   return busy.get(saver.path) ?? saver;
 }
 
+/** Wait until every change that is under way is stored or refused: only then the server's lists tell of it. */
+export async function settled() {
+  await Promise.all([...busy.values()].map((one) => one.work));
+}
+
 /** The revision of an image that this page stored last, or undefined. */
 export function storedRevision(job, number) {
   return stored.get(`v1/jobs/${job}/images/${number}`);
