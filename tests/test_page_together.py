@@ -1,12 +1,7 @@
-"""Two reviewers of one job in real browsers, and what they take away: nothing of the other's is overwritten unseen."""
+"""Two reviewers of one job in a real browser: nothing of the other's is overwritten unseen."""
 
-import io
-import zipfile
-
-import numpy as np
 from models import CLASSES
-from page_helpers import Server, chip, downloaded, open_image, pixels_of, wait_for_mask
-from PIL import Image
+from page_helpers import Server, chip, open_image, pixels_of, wait_for_mask
 from playwright.sync_api import Page, Route, expect
 
 pytest_plugins = "page_fixtures"
@@ -164,52 +159,3 @@ def test_verdict_is_about_a_mask(page, server, job):
     expect(page.get_by_text("Any: every class is allowed")).to_be_visible()
     expect(page.locator(".busy")).to_be_hidden()
     assert server.item(job, "01.png")["tags"] is None
-
-
-def test_exports_by_version(page, server, job, reference):
-    """As reviewed, only what is accepted, or as the job made it."""
-    change(server, job, "01.png", tags=[CAT])
-    change(server, job, "03.png", verdict="accepted")
-    page.goto(f"{server.address}/#/jobs/{job}")
-    expect(page.get_by_role("button", name="Accepted 1")).to_be_visible()
-
-    pixels = pixels_of(server, "01.png")
-    np.testing.assert_array_equal(mask_of(page, "As reviewed", "01"), reference(pixels, ("cat",))[0])
-    np.testing.assert_array_equal(mask_of(page, "As made", "01"), reference(pixels, ("dog", "person"))[0])
-    with zipfile.ZipFile(labels(page, "Accepted only")) as archive:
-        assert [name for name in archive.namelist() if name.startswith("masks/")] == ["masks/03.png"]
-    for words, name in (("COCO", "coco.json"), ("CVAT", "cvat.zip"), ("Label Studio", "label-studio.zip")):
-        assert downloaded(page, words).suggested_filename == f"{job}-{name}"
-
-
-def labels(page: Page, version: str) -> str:
-    """The labels folder in a version, as it is saved."""
-    page.locator("summary").filter(has_text="Export").click()
-    page.get_by_role("radio", name=version).check()
-    page.locator("summary").filter(has_text="Export").click()
-    return str(downloaded(page, "Labels folder").path())
-
-
-def mask_of(page: Page, version: str, stem: str) -> np.ndarray:
-    """The class ids of a mask in the labels folder of a version."""
-    with zipfile.ZipFile(labels(page, version)) as archive:
-        data = archive.read(f"masks/{stem}.png")
-    with Image.open(io.BytesIO(data)) as mask:
-        return np.array(mask)
-
-
-def test_export_refused(watched, server, job):
-    """A file that cannot be had is told of, and nothing is saved."""
-    page, watch = watched
-    watch.expected.append("409")
-    saved = list[object]()
-    page.on("download", lambda download: saved.extend([download]))
-    refusal = {"title": "Conflict", "status": 409, "detail": "The images are gone from the server.", "request_id": "1"}
-    page.route("**/tags.csv", lambda route: route.fulfill(status=409, json=refusal), times=1)
-    page.goto(f"{server.address}/#/jobs/{job}")
-    page.locator("summary").filter(has_text="Export").click()
-    page.get_by_role("link", name="Corrected tags").click()
-    expect(page.locator(".toast.problem")).to_contain_text("The images are gone from the server.")
-    assert not saved
-    page.get_by_role("radio", name="Accepted only").check()
-    expect(page.get_by_role("link", name="Labels folder")).to_be_disabled()
