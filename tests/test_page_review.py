@@ -8,7 +8,7 @@ import numpy as np
 from models import CLASSES
 from page_helpers import BROKEN, chip, downloaded, open_image, pixels_of, wait_for_mask
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 pytest_plugins = "page_fixtures"
 
@@ -131,6 +131,56 @@ def test_exports(page, server, job, reference):
         with Image.open(io.BytesIO(archive.read("masks/01.png"))) as mask:
             expected = reference(pixels_of(server, "01.png"), ("cat", "dog", "person"))[0]
             np.testing.assert_array_equal(np.array(mask), expected)
-    with zipfile.ZipFile(downloaded(page, "All labels").path()) as archive:
+    with zipfile.ZipFile(downloaded(page, "Labels folder").path()) as archive:
         assert "masks/01.png" in archive.namelist()
     assert BROKEN in downloaded(page, "Failures").path().read_text(encoding="utf-8")
+
+
+def test_exports_by_version(page, server, job, reference):
+    """As reviewed, only what is accepted, or as the job made it."""
+    for name, change in (("01.png", {"tags": [CLASSES.ids["cat"]]}), ("03.png", {"verdict": "accepted"})):
+        address = f"/v1/jobs/{job}/images/{server.item(job, name)['number']}"
+        server.client.patch(address, json=change).raise_for_status()
+    page.goto(f"{server.address}/#/jobs/{job}")
+    expect(page.get_by_role("button", name="Accepted 1")).to_be_visible()
+
+    pixels = pixels_of(server, "01.png")
+    np.testing.assert_array_equal(mask_of(page, "As reviewed", "01"), reference(pixels, ("cat",))[0])
+    np.testing.assert_array_equal(mask_of(page, "As made", "01"), reference(pixels, ("dog", "person"))[0])
+    with zipfile.ZipFile(labels(page, "Accepted only")) as archive:
+        assert [name for name in archive.namelist() if name.startswith("masks/")] == ["masks/03.png"]
+    for words, name in (("COCO", "coco.json"), ("CVAT", "cvat.zip"), ("Label Studio", "label-studio.zip")):
+        assert downloaded(page, words).suggested_filename == f"{job}-{name}"
+
+
+def labels(page: Page, version: str) -> str:
+    """The labels folder in a version, as it is saved."""
+    page.locator("summary").filter(has_text="Export").click()
+    page.get_by_role("radio", name=version).check()
+    page.locator("summary").filter(has_text="Export").click()
+    return str(downloaded(page, "Labels folder").path())
+
+
+def mask_of(page: Page, version: str, stem: str) -> np.ndarray:
+    """The class ids of a mask in the labels folder of a version."""
+    with zipfile.ZipFile(labels(page, version)) as archive:
+        data = archive.read(f"masks/{stem}.png")
+    with Image.open(io.BytesIO(data)) as mask:
+        return np.array(mask)
+
+
+def test_export_refused(watched, server, job):
+    """A file that cannot be had is told of, and nothing is saved."""
+    page, watch = watched
+    watch.expected.append("409")
+    saved = list[object]()
+    page.on("download", lambda download: saved.extend([download]))
+    refusal = {"title": "Conflict", "status": 409, "detail": "The images are gone from the server.", "request_id": "1"}
+    page.route("**/tags.csv", lambda route: route.fulfill(status=409, json=refusal), times=1)
+    page.goto(f"{server.address}/#/jobs/{job}")
+    page.locator("summary").filter(has_text="Export").click()
+    page.get_by_role("link", name="Corrected tags").click()
+    expect(page.locator(".toast.problem")).to_contain_text("The images are gone from the server.")
+    assert not saved
+    page.get_by_role("radio", name="Accepted only").check()
+    expect(page.get_by_role("link", name="Labels folder")).to_be_disabled()

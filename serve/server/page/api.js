@@ -5,12 +5,11 @@ export const line = new EventTarget();
 
 const TRIES = 4;
 
-/** A refusal, told in the server's own sentence. */
+/** A refusal, told in the server's own sentence; `body` is its JSON. */
 export class Problem extends Error {
-  constructor(message, status, told = true) {
+  constructor(message, status, body = {}) {
     super(message);
-    this.status = status;
-    this.told = told;
+    Object.assign(this, { status, body });
   }
 }
 
@@ -30,7 +29,7 @@ export async function call(path, { json, headers = {}, ...options } = {}) {
     if (answer.ok) return answer;
     // A full queue asks for patience, not for a message: the same request is sent again when the server says so.
     if (answer.status !== 503 || attempt === TRIES) throw await refusal(answer);
-    await pause(Math.min(5, Number(answer.headers.get("Retry-After")) || 1), options.signal);
+    await pause(Math.min(5, secondsOf(answer) || 1), options.signal);
   }
 }
 
@@ -64,7 +63,7 @@ export function upload(path, file, progress, signal) {
     request.addEventListener("load", () => {
       if (request.status < 300) return resolve(JSON.parse(request.responseText));
       if (request.status === 401) line.dispatchEvent(new Event("locked"));
-      return reject(new Problem(sentence(request.responseText, request.status), request.status));
+      return reject(problemOf(request.responseText, request.status));
     });
     request.addEventListener("error", () => reject(unanswered()));
     request.addEventListener("abort", () => reject(new DOMException("Given up", "AbortError")));
@@ -85,17 +84,31 @@ async function send(path, options) {
 
 async function refusal(answer) {
   if (answer.status === 401) line.dispatchEvent(new Event("locked"));
-  return new Problem(sentence(await answer.text(), answer.status), answer.status);
+  return problemOf(await answer.text(), answer.status, secondsOf(answer));
 }
 
-function sentence(text, status) {
+function problemOf(text, status, seconds = 0) {
+  const body = parsed(text);
+  const told = body.detail ?? body.error;
+  const later = seconds > 0 ? `; try again in ${seconds} s` : "";
+  return new Problem(
+    typeof told === "string" ? told : `The server answered with status ${status}${later}.`,
+    status,
+    body,
+  );
+}
+
+function parsed(text) {
   try {
-    const { detail, error } = JSON.parse(text);
-    if (typeof (detail ?? error) === "string") return detail ?? error;
+    return JSON.parse(text) ?? {};
   } catch {
     // Not from the server itself, such as a proxy's page: its status says more than its markup.
+    return {};
   }
-  return `The server answered with status ${status}.`;
+}
+
+function secondsOf(answer) {
+  return Number(answer.headers.get("Retry-After")) || 0;
 }
 
 function unanswered() {

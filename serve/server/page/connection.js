@@ -1,26 +1,30 @@
-/** What the server tells by itself: all jobs, live. One stream for all views, because browsers limit connections. */
-import { ask, line } from "./api.js";
+/** What the server tells by itself: jobs and reviewed images, live. One stream for all views, because browsers limit connections. */
+import { line } from "./api.js";
+import { meet } from "./server.js";
 
-/** The jobs as last told, by id. */
+/** Jobs as last told, by id: those that were listed, opened, or have changed since. Not all there are. */
 export const jobs = new Map();
 
-/** "job" and "removed" (detail: the job or its id), "ready" once all jobs are known, "lost" and "found" for the banner. */
+/**
+ * "job" and "removed" (detail: the job or its id), "image" (detail: job, number and revision of an image that somebody
+ * reviewed), "ready" when the stream opens (what was read before may be old), "lost" and "found" for the banner.
+ */
 export const feed = new EventTarget();
 
 const RETRY = 2000;
+const PATIENCE = 1000;
 let source = null;
 let lost = false;
 let timer = 0;
 
-/** Begin to listen, or begin anew after a login. */
+/** Begin to listen, or begin anew after a login; what is read after this is kept true by the stream. */
 export async function connect() {
-  source?.close();
-  clearTimeout(timer);
-  const { jobs: known } = await ask("v1/jobs");
+  disconnect();
+  await meet();
   jobs.clear();
-  for (const job of known) jobs.set(job.id, job);
-  tell("ready");
-  listen();
+  const opened = listen();
+  // A proxy may hold the stream back: the views work without it.
+  await Promise.race([opened, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
 }
 
 /** Take a job from an answer before the stream tells of it. */
@@ -31,7 +35,8 @@ export function learn(job) {
 
 /** Forget a job that was deleted. */
 export function forget(id) {
-  if (jobs.delete(id)) tell("removed", id);
+  jobs.delete(id);
+  tell("removed", id);
 }
 
 /** Stop listening, for example until someone has logged in. */
@@ -44,12 +49,18 @@ export function disconnect() {
 line.addEventListener("lost", markLost);
 
 function listen() {
-  source?.close();
   source = new EventSource("v1/jobs/events");
-  source.addEventListener("open", markFound);
   source.addEventListener("error", markLost);
   source.addEventListener("job", (event) => learn(JSON.parse(event.data)));
   source.addEventListener("removed", (event) => forget(JSON.parse(event.data).id));
+  source.addEventListener("image", (event) => tell("image", JSON.parse(event.data)));
+  return new Promise((resolve) => {
+    source.addEventListener("open", () => {
+      markFound();
+      tell("ready");
+      resolve();
+    });
+  });
 }
 
 function markLost() {
@@ -79,6 +90,7 @@ function retry() {
       await connect();
     } catch (error) {
       // Another status than 0 is an answer: the login form or the view tells what it says.
+      if (error.status) markFound();
       if (error.status !== 401) retry();
     }
   }, RETRY);

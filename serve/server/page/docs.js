@@ -1,6 +1,6 @@
-// Swagger UI on /docs: its files come from this server, and it asks no other.
+// Swagger UI on docs: its files come from this server, and it asks no other. Relative: the server may lie below a prefix.
 window.ui = SwaggerUIBundle({
-  url: "/openapi.json",
+  url: "openapi.json",
   dom_id: "#routes",
   deepLinking: true,
   tryItOutEnabled: true,

@@ -33,20 +33,13 @@ export function folderPicker(changed) {
     }
   }
 
-  function show({ path, folders, tables, images }) {
+  function show({ path, folders, tables, images, dataset }) {
     const parts = path.split("/").filter((part) => part && part !== ".");
     const links = [["Server", ""], ...parts.map((part, at) => [part, parts.slice(0, at + 1).join("/")])];
     crumbs.replaceChildren(...links.map(([words, to]) => button(words, { class: "quiet", onclick: () => open(to) })));
     crumbs.lastElementChild.setAttribute("aria-current", "location");
-    const use = button(
-      images
-        ? `Use this folder (${counted(images, "image")} and its subfolders)`
-        : "Use this folder with its subfolders",
-      { onclick: () => pick({ images: path || "." }) },
-      icon("check"),
-    );
     entries.replaceChildren(
-      element("li", {}, use),
+      element("li", {}, dataset ? useDataset(dataset) : useFolder(path, images)),
       ...folders.map((one) => entry("folder", one.name, `Open folder ${one.name}`, () => open(one.path))),
       ...tables.map((one) =>
         entry("table", one.name, `Use ${one.name} as tags`, () => pick({ labels: one.path, decided: true })),
@@ -55,6 +48,20 @@ export function folderPicker(changed) {
     if (!folders.length && !tables.length)
       entries.append(element("li", { class: "note" }, "No folders and no csv files in here."));
     suggest(tables);
+  }
+
+  function useFolder(path, images) {
+    const words = images
+      ? `Use this folder (${counted(images, "image")} and its subfolders)`
+      : "Use this folder with its subfolders";
+    return button(words, { onclick: () => pick({ images: path || "." }) }, icon("check"));
+  }
+
+  /** Of a dataset directory only the images are meant: its masks are pictures too, but none to be labelled. */
+  function useDataset({ images, labels }) {
+    const words = labels ? "Use the images and tags of this dataset" : "Use the images of this dataset";
+    const part = labels ? { images, labels, decided: true } : { images };
+    return button(words, { onclick: () => pick(part) }, icon("check"));
   }
 
   /** A `tags.csv` beside or in what was chosen is what people mean nearly always; they see it and can take it out. */

@@ -32,6 +32,7 @@ const GROUPS = [
       [["0"], "fit (or a double click)"],
     ],
   ],
+  ["Jobs", [[["/"], "search by name or id"]]],
   [
     "Results",
     [

@@ -5,6 +5,7 @@ const PATHS = {
   plus: "M12 5v14M5 12h14",
   pause: "M8 5v14M16 5v14",
   play: "M7 4.5l12 7.5-12 7.5z",
+  again: "M19.5 12a7.5 7.5 0 1 1-2.2-5.3M20 3v5h-5",
   stop: "M6 6h12v12H6z",
   trash: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5",
   download: "M12 4v11M7 11l5 5 5-5M5 20h14",

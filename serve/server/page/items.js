@@ -1,5 +1,6 @@
 /** The images of a job under one filter and order: a list with holes that are filled when someone looks at them. */
 import { address, ask } from "./api.js";
+import { settled } from "./saver.js";
 
 const PAGE = 200;
 const KEPT_PAGES = 60;
@@ -108,6 +109,9 @@ export class ItemList extends EventTarget {
   }
 
   async fetchPage(page, age) {
+    // An answer that does not know of a decision yet would bring its image back.
+    await settled();
+    if (age !== this.age) return;
     const query = { offset: page * PAGE, limit: PAGE, ...this.filter };
     const answer = await ask(address(`v1/jobs/${this.job}/images`, query));
     if (age !== this.age) return;

@@ -1,7 +1,8 @@
 /** One job of the list; updated in place while it runs, so that nothing loses the focus. */
 import { element, nameText, setStyle, setText } from "./dom.js";
-import { actionButtons, fileLinks, nameOf, originWords, progressWords, reviewWords, stateWords } from "./job_facts.js";
-import { menu } from "./menu.js";
+import { exportMenu } from "./exports.js";
+import { actionButtons } from "./job_actions.js";
+import { nameOf, originWords, progressWords, reviewWords, stateWords } from "./job_facts.js";
 import { hrefOf } from "./router.js";
 
 /** A progress bar with its share said in words. */
@@ -41,7 +42,7 @@ export function jobCard(job) {
     element("p", { class: name }),
   );
   const actions = actionButtons(job);
-  const files = menu("Download", "download", { "aria-label": `Download of ${nameOf(job)}` });
+  const files = exportMenu("Export", job, { "aria-label": `Export ${nameOf(job)}` });
   const card = element(
     "li",
     { class: "card job", "data-job": job.id },
@@ -77,17 +78,8 @@ export function jobCard(job) {
     setText(message, now.message ?? "");
     message.hidden = !now.message;
     actions.update(now);
-    // Not under someone's pointer: an open menu keeps its entries.
-    if (!files.box.open) files.fill(fileLinks(now));
+    files.update(now);
   };
-  files.box.addEventListener("toggle", () => files.box.open || update(latest));
-  let latest = job;
   update(job);
-  return {
-    card,
-    update: (now) => {
-      latest = now;
-      update(now);
-    },
-  };
+  return { card, update };
 }

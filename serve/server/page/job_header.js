@@ -1,9 +1,10 @@
 /** The head of a job's results: what it is, how far, and what can be done. */
 import { button, element, nameText, setText } from "./dom.js";
+import { exportMenu } from "./exports.js";
 import { icon } from "./icons.js";
+import { actionButtons } from "./job_actions.js";
 import { progressBar, stateBadge } from "./job_card.js";
-import { actionButtons, fileLinks, isOver, nameOf, originWords, progressWords } from "./job_facts.js";
-import { menu } from "./menu.js";
+import { isOver, nameOf, originWords, progressWords } from "./job_facts.js";
 
 /** The header; `review` starts at the first image of the filter, `left` is called after the job is deleted. */
 export function jobHeader(job, review, left) {
@@ -12,7 +13,7 @@ export function jobHeader(job, review, left) {
   const numbers = element("p", { class: "numbers" });
   const message = element("p", { class: "message" });
   const actions = actionButtons(job, { deleted: left });
-  const files = menu("Export", "download");
+  const files = exportMenu("Export", job);
   const start = button(
     "Review",
     { class: "primary", onclick: review, title: "Review the images of this filter, from the first one" },
@@ -54,6 +55,6 @@ export function jobHeader(job, review, left) {
     message.hidden = !now.message;
     actions.update(now);
     start.disabled = now.done === 0;
-    if (!files.box.open) files.fill(fileLinks(now));
+    files.update(now);
   }
 }

@@ -1,6 +1,6 @@
 /** The options of a job; what is seldom needed is folded away. */
 import { element, field } from "./dom.js";
-import { server } from "./server.js";
+import { modelNamed, server } from "./server.js";
 
 const FORMATS = {
   coco: "COCO (coco.json)",
@@ -8,29 +8,39 @@ const FORMATS = {
   cvat: "CVAT (cvat.zip)",
 };
 
-/** The controls and their values as the server wants them. */
-export function jobOptions() {
+const USUAL = { name: "", untagged: "skip", ignore_below: 0, image_prefix: "", confidence: false, formats: [] };
+
+/** The controls and their values as the server wants them; they begin with those of a job, if one is given. */
+export function jobOptions(job = USUAL) {
   const { models, default_model: usual, formats } = server.info;
-  const name = element("input", { type: "text", placeholder: "named after its folder", maxlength: 200 });
+  const name = element("input", {
+    type: "text",
+    placeholder: "named after its folder",
+    maxlength: 200,
+    value: job.name,
+  });
+  const chosen = modelNamed(job.model)?.name ?? usual;
   const model = element(
     "select",
     {},
     models.map((one) =>
-      element("option", { value: one.name, selected: one.name === usual }, `${one.name} (${one.precision})`),
+      element("option", { value: one.name, selected: one.name === chosen }, `${one.name} (${one.precision})`),
     ),
   );
+  const gone = job.model && chosen !== job.model && `“${job.model}”, which it had, is not there any more`;
   const untagged = element(
     "select",
     {},
     element("option", { value: "skip" }, "leave them out"),
-    element("option", { value: "all" }, "label them with every class"),
+    element("option", { value: "all", selected: job.untagged === "all" }, "label them with every class"),
   );
-  const ignore = element("input", { type: "number", min: 0, max: 1, step: 0.05, value: 0 });
-  const prefix = element("input", { type: "text", placeholder: "/data/local-files/?d=" });
-  const confidence = element("input", { type: "checkbox" });
-  const boxes = formats.map((one) =>
-    element("label", { class: "check" }, element("input", { type: "checkbox", value: one }), FORMATS[one] ?? one),
-  );
+  const ignore = element("input", { type: "number", min: 0, max: 1, step: 0.05, value: job.ignore_below });
+  const prefix = element("input", { type: "text", placeholder: "/data/local-files/?d=", value: job.image_prefix });
+  const confidence = element("input", { type: "checkbox", checked: job.confidence });
+  const boxes = formats.map((one) => {
+    const box = element("input", { type: "checkbox", value: one, checked: job.formats.includes(one) });
+    return element("label", { class: "check" }, box, FORMATS[one] ?? one);
+  });
   const more = element(
     "details",
     { class: "more" },
@@ -51,7 +61,7 @@ export function jobOptions() {
       "div",
       { class: "fields" },
       field("Name", name),
-      field("Model", model),
+      field("Model", model, gone),
       field("Images without tags", untagged),
     ),
     more,

@@ -1,60 +1,141 @@
 /** The list of jobs, live. */
-import { feed, jobs } from "./connection.js";
-import { button, element } from "./dom.js";
+import { jobs } from "./connection.js";
+import { button, element, settle, setText } from "./dom.js";
+import { count, counted } from "./format.js";
 import { icon } from "./icons.js";
 import { jobCard } from "./job_card.js";
+import { STATES } from "./job_facts.js";
+import { JobList, STEP } from "./job_list.js";
+import { bindKeys } from "./keys.js";
 import { openNewJob } from "./new_job.js";
-import { go } from "./router.js";
-import { emptyState } from "./toasts.js";
+import { go, route, stay } from "./router.js";
+import { emptyState, errorState, problem } from "./toasts.js";
 
-let known = false;
-feed.addEventListener("ready", () => {
-  known = true;
-});
+const USUAL = { search: "", state: "" };
+// How many were shown last, for who comes back from a job.
+let last = { query: "", wanted: STEP };
 
 /** Show it until the signal ends. */
 export function showJobs(root, signal) {
   document.title = "Jobs – swsss";
-  const cards = new Map();
-  const list = element("ul", { class: "jobs" });
-  const place = element("div", {});
-  const make = () => button("New job", { class: "primary", onclick: () => openNewJob() }, icon("plus"));
   root.classList.add("page");
-  root.append(element("header", { class: "heading" }, element("h1", { tabindex: -1 }, "Jobs"), make()), place);
+  const { search, state } = route().query;
+  new JobsView(root, signal).show({ ...USUAL, ...(search && { search }), ...(state in STATES && { state }) });
+}
 
-  feed.addEventListener("ready", build, { signal });
-  feed.addEventListener("job", ({ detail }) => (cards.has(detail.id) ? cards.get(detail.id).update(detail) : build()), {
-    signal,
-  });
-  feed.addEventListener("removed", build, { signal });
-  acceptDrops(root, signal);
-  build();
+class JobsView {
+  constructor(root, signal) {
+    Object.assign(this, { signal, cards: new Map(), reading: new AbortController() });
+    this.search = element("input", {
+      type: "search",
+      placeholder: "Search by name or id",
+      "aria-label": "Search by name or id",
+      oninput: settle(250, () => signal.aborted || this.change({ search: this.search.value.trim() })),
+      onkeydown: (event) => event.key === "Escape" && this.search.blur(),
+    });
+    this.states = element(
+      "select",
+      { onchange: () => this.change({ state: this.states.value }) },
+      [["", "Any state"], ...Object.entries(STATES)].map(([value, words]) => element("option", { value }, words)),
+    );
+    this.total = element("p", { class: "total", role: "status" });
+    this.bar = element(
+      "div",
+      { class: "job-filters", hidden: true },
+      element("span", { class: "search" }, icon("search"), this.search),
+      element("label", { class: "pick" }, element("span", {}, "State"), this.states),
+      this.total,
+    );
+    this.cardList = element("ul", { class: "jobs" });
+    this.more = button("Show more", { class: "more-jobs", onclick: () => this.showMore() }, icon("down"));
+    this.place = element("div", {}, skeleton());
+    const heading = element("header", { class: "heading" }, element("h1", { tabindex: -1 }, "Jobs"), newJobButton());
+    root.append(heading, this.bar, this.place);
+    signal.addEventListener("abort", () => this.reading.abort());
+    bindKeys(signal, { "/": () => this.search.focus() });
+    acceptDrops(root, signal);
+  }
 
-  function build() {
-    if (!known) return place.replaceChildren(skeleton());
-    if (!jobs.size) return place.replaceChildren(welcome(make()));
-    const sorted = [...jobs.values()].sort((one, other) => (one.created < other.created ? 1 : -1));
-    for (const id of [...cards.keys()]) if (!jobs.has(id)) cards.delete(id);
-    for (const job of sorted) {
-      if (cards.has(job.id)) cards.get(job.id).update(job);
-      else cards.set(job.id, jobCard(job));
-    }
-    const wanted = sorted.map((job) => cards.get(job.id).card);
+  change(part) {
+    this.show({ ...this.filter, ...part });
+  }
+
+  /** Another filter: another list. */
+  show(filter) {
+    this.filter = filter;
+    if (this.search.value.trim() !== filter.search) this.search.value = filter.search;
+    this.states.value = filter.state;
+    stay("jobs", filter);
+    this.reading.abort();
+    this.reading = new AbortController();
+    const { signal } = this.reading;
+    const query = JSON.stringify(filter);
+    this.list = new JobList(filter, last.query === query ? last.wanted : STEP, signal);
+    this.list.addEventListener("change", () => this.build(), { signal });
+    this.list.addEventListener("update", ({ detail }) => this.cards.get(detail.id)?.update(detail), { signal });
+    this.list.addEventListener("problem", ({ detail }) => this.fail(detail), { signal });
+    this.list.read();
+  }
+
+  async showMore() {
+    this.more.disabled = true;
+    const first = this.list.ids.length;
+    await this.list.more();
+    this.more.disabled = false;
+    // The first new one has the focus: who reads by keyboard goes on there.
+    this.cardList.children[first]?.querySelector("h2 a").focus({ preventScroll: true });
+  }
+
+  build() {
+    const { ids, total, wanted } = this.list;
+    last = { query: JSON.stringify(this.filter), wanted };
+    const filtered = this.filter.search !== "" || this.filter.state !== "";
+    this.bar.hidden = total === 0 && !filtered;
+    setText(
+      this.total,
+      ids.length < total ? `${count(ids.length)} of ${counted(total, "job")}` : counted(total, "job"),
+    );
+    if (!ids.length) return this.place.replaceChildren(filtered ? this.nothing() : welcome());
+    const kept = new Set(ids);
+    for (const id of [...this.cards.keys()]) if (!kept.has(id)) this.cards.delete(id);
+    const wantedCards = ids.map((id) => this.card(jobs.get(id)));
     // Only when it differs: moving an element takes the focus away from what is in it.
-    if (wanted.length !== list.children.length || wanted.some((card, at) => list.children[at] !== card))
-      list.replaceChildren(...wanted);
-    if (!list.isConnected) place.replaceChildren(list);
+    const { children } = this.cardList;
+    if (wantedCards.length !== children.length || wantedCards.some((card, at) => children[at] !== card))
+      this.cardList.replaceChildren(...wantedCards);
+    this.more.hidden = ids.length >= total;
+    if (!this.cardList.isConnected) this.place.replaceChildren(this.cardList, this.more);
     return null;
+  }
+
+  card(job) {
+    if (this.cards.has(job.id)) this.cards.get(job.id).update(job);
+    else this.cards.set(job.id, jobCard(job));
+    return this.cards.get(job.id).card;
+  }
+
+  fail(error) {
+    if (this.list.total === null) this.place.replaceChildren(errorState(error, () => this.list.read(), false));
+    else problem(error);
+  }
+
+  nothing() {
+    const clear = button("Show all jobs", { onclick: () => this.show(USUAL) });
+    return emptyState("search", "No job passes this filter", "Choose another state, or clear the search.", clear);
   }
 }
 
-function welcome(make) {
+function newJobButton() {
+  return button("New job", { class: "primary", onclick: () => openNewJob() }, icon("plus"));
+}
+
+function welcome() {
   const trial = button("Try one image", { onclick: () => go("try") }, icon("image"));
   return emptyState(
     "folder",
     "No jobs yet",
     "A job labels a folder of images, or a zip of them. You can watch it, review the masks, correct the tags and export what you accept.",
-    make,
+    newJobButton(),
     trial,
   );
 }

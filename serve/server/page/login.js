@@ -17,7 +17,7 @@ export function showLogin(root, signal, enter) {
     "form",
     { class: "login card", onsubmit: submit },
     element("h1", {}, "Log in"),
-    element("p", {}, "This server wants its token. Whoever started it finds the token in the first lines it printed."),
+    element("p", {}, "Use the token this server was started with (SWSSS_TOKEN or --token-file)."),
     field("Token", input),
     trouble,
     send,

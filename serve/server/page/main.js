@@ -10,7 +10,7 @@ import { openSession, showLogin } from "./login.js";
 import { showResults } from "./results.js";
 import { showReview } from "./review.js";
 import { hrefOf, route, takeToken } from "./router.js";
-import { meet, modelNamed, server } from "./server.js";
+import { server, usualModel } from "./server.js";
 import { themeSwitch } from "./theme.js";
 import { errorState } from "./toasts.js";
 import { showTry } from "./try.js";
@@ -35,14 +35,12 @@ function start() {
   enter(takeToken());
 }
 
-/** Log in with a token if there is one, meet the server, and show the view of the address. */
+/** Log in with a token if there is one, connect, and show the view of the address. */
 async function enter(token) {
   try {
     if (token) await openSession(token).catch(() => null);
-    await meet();
-    setText(document.getElementById("model"), modelNamed().name);
-    // The stream may come later than the view: what it tells is shown when it is there.
-    connect().catch(() => null);
+    await connect();
+    setText(document.getElementById("model"), usualModel()?.name ?? "No model is ready");
     render();
   } catch (error) {
     if (error.status !== 401) fill((root) => root.append(errorState(error, () => enter(null))));
@@ -97,7 +95,7 @@ function buildTop() {
         "a",
         { class: "brand", href: "#/jobs", "aria-label": "swsss, start" },
         element("img", { src: "page/icon.svg", alt: "", width: 26, height: 26 }),
-        "swsss",
+        element("span", {}, "swsss"),
       ),
       element(
         "nav",

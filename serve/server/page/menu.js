@@ -1,10 +1,10 @@
-/** A small menu of links that opens below its button. */
+/** A small menu that opens below its button. */
 import { element } from "./dom.js";
 import { icon } from "./icons.js";
 
-/** The menu; choosing, Escape or a click elsewhere closes it. */
-export function menu(words, drawing, attributes = {}) {
-  const list = element("ul", {});
+/** The menu; Escape or a click elsewhere closes it. `build` makes its content each time it is opened. */
+export function menu(words, drawing, attributes, build) {
+  const content = element("div", { class: "menu-box" });
   const summary = element(
     "summary",
     { class: "button", ...attributes },
@@ -12,9 +12,10 @@ export function menu(words, drawing, attributes = {}) {
     element("span", {}, words),
     icon("down"),
   );
-  const box = element("details", { class: "menu" }, summary, list);
+  const box = element("details", { class: "menu" }, summary, content);
   const shut = (event) => !box.contains(event.target) && box.removeAttribute("open");
   box.addEventListener("toggle", () => {
+    if (box.open) content.replaceChildren(...build());
     if (box.open) document.addEventListener("pointerdown", shut);
     else document.removeEventListener("pointerdown", shut);
   });
@@ -29,13 +30,5 @@ export function menu(words, drawing, attributes = {}) {
     "focusout",
     (event) => event.relatedTarget && !box.contains(event.relatedTarget) && (box.open = false),
   );
-  return { box, fill: (items) => list.replaceChildren(...items.map((item) => element("li", {}, item))) };
-}
-
-/** A link that saves a file, or what stands in its place while there is nothing to save. */
-export function fileLink({ words, href, note, open = false, ready = true }) {
-  const inside = [element("span", {}, words), element("small", {}, note)];
-  if (!ready) return element("span", { class: "file", "aria-disabled": "true" }, ...inside);
-  const how = open ? { target: "_blank", rel: "noopener" } : { download: "" };
-  return element("a", { class: "file", href, ...how }, ...inside);
+  return box;
 }

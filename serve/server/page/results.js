@@ -5,6 +5,7 @@ import { element, throttle } from "./dom.js";
 import { filterBar } from "./filters.js";
 import { listOf, USUAL } from "./items.js";
 import { jobHeader } from "./job_header.js";
+import { followClasses, followImages } from "./job_events.js";
 import { isOver, nameOf } from "./job_facts.js";
 import { bindKeys } from "./keys.js";
 import { go, route, stay } from "./router.js";
@@ -54,6 +55,14 @@ function build(root, signal, id) {
   bindKeys(signal, { "/": () => bar.search.focus(), Escape: () => go("jobs") });
   const refresh = throttle(REFRESH, () => signal.aborted || reread());
   feed.addEventListener("job", ({ detail }) => detail.id === id && follow(detail), { signal });
+  feed.addEventListener("ready", again, { signal });
+  followImages(
+    id,
+    () => list,
+    () => reread(),
+    signal,
+  );
+  followClasses(job, signal);
   feed.addEventListener("removed", ({ detail }) => detail === id && go("jobs"), { signal });
   show(filter, at === undefined ? null : Number(at));
 
@@ -87,7 +96,7 @@ function build(root, signal, id) {
   }
 
   function arrived() {
-    bar.update(list.total, jobs.get(id));
+    bar.update(list.total, known);
     if (list.total === 0) return place.replaceChildren(nothing());
     if (!grid.element.isConnected) place.replaceChildren(grid.element);
     if (!grid.columns) grid.layout();
@@ -98,6 +107,16 @@ function build(root, signal, id) {
     const [first, last] = grid.columns ? grid.range() : [0, 0];
     list.refresh(first, last).catch((error) => problem(error));
     bar.recount();
+  }
+
+  /** After a lost connection: what was told meanwhile was not heard. */
+  async function again() {
+    try {
+      learn(await ask(`v1/jobs/${id}`, { signal }));
+      reread();
+    } catch (error) {
+      if (error.status === 404) go("jobs");
+    }
   }
 
   function failed(error) {

@@ -1,16 +1,19 @@
 /** The review of one image after the other. */
 import { ask } from "./api.js";
-import { jobs, learn } from "./connection.js";
+import { feed, jobs, learn } from "./connection.js";
 import { basename } from "./format.js";
 import { listOf, USUAL } from "./items.js";
+import { followClasses, followImages } from "./job_events.js";
 import { bindKeys } from "./keys.js";
+import { difference } from "./notices.js";
 import { reviewKeys } from "./review_keys.js";
 import { busyLine, reviewBar } from "./review_bar.js";
+import { beginChanges, followSaver, isUntouched, lastChange, rememberChange } from "./review_changes.js";
 import { findPlace } from "./review_list.js";
 import { reviewPanel } from "./review_panel.js";
 import { ReviewPicture } from "./review_picture.js";
 import { go, route, stay } from "./router.js";
-import { saverOf } from "./saver.js";
+import { saverOf, storedRevision } from "./saver.js";
 import { errorState, problem, toast } from "./toasts.js";
 import { viewTools } from "./view_tools.js";
 
@@ -37,10 +40,6 @@ export async function showReview(root, signal, id, number) {
   }
 }
 
-/** What was changed in this visit, for undo. */
-const changes = [];
-const followed = new WeakSet();
-
 class Review {
   constructor(root, signal, job, list) {
     Object.assign(this, { signal, job, list, opened: new AbortController(), moving: 0 });
@@ -52,6 +51,7 @@ class Review {
       toggle: (tag) => this.toggle(tag),
       decide: (verdict) => this.decide(verdict),
       restore: () => this.change({ tags: this.place.item.original_tags }),
+      allow: () => this.change({ tags: null }),
       hide: (hidden) => this.viewer.set({ hidden }),
       rest: () => this.viewer.element.focus({ preventScroll: true }),
     });
@@ -63,9 +63,21 @@ class Review {
     });
     root.replaceChildren(this.bar.box, this.picture.element, this.panel.box);
     list.addEventListener("change", () => this.tellPlace(), { signal });
+    this.listen(signal);
     signal.addEventListener("abort", () => this.opened.abort());
-    if (changes.some((one) => one.job !== job.id)) changes.length = 0;
+    beginChanges(job);
     bindKeys(signal, { ...reviewKeys(this), ...this.panel.chips.keys, ...this.tools.keys }, this.tools.released);
+  }
+
+  /** Follow what others do to the image that is open, and to those around it. */
+  listen(signal) {
+    const { job, list } = this;
+    const mine = ({ detail }) => detail.job === job.id && detail.number === this.place?.item.number;
+    const around = () => list.refresh(Math.max(0, this.place.index - 1), this.place.index + 1).catch(() => null);
+    feed.addEventListener("image", (event) => mine(event) && this.saver.heard(event.detail.revision), { signal });
+    feed.addEventListener("ready", () => this.place && (this.saver.reread(), around()), { signal });
+    followImages(job.id, () => list, around, signal);
+    followClasses(job, signal);
   }
 
   /** Show an image. */
@@ -75,9 +87,10 @@ class Review {
     const { signal } = this.opened;
     this.place = place;
     this.saver = saverOf(this.job.id, place.item);
-    this.follow(this.saver, place);
+    followSaver(this.job, this.saver, place);
     for (const name of ["change", "saved", "failed"]) this.saver.addEventListener(name, () => this.show(), { signal });
     this.saver.addEventListener("saved", ({ detail }) => detail.mask && this.viewer.setMask(detail.mask), { signal });
+    this.saver.addEventListener("other", ({ detail }) => this.changedElsewhere(detail), { signal });
     this.panel.open(place.item);
     this.show();
     stay(`jobs/${this.job.id}/images/${place.item.number}`, { ...this.query(), at: place.index });
@@ -86,15 +99,15 @@ class Review {
     if (!signal.aborted) place.prepare(this.job.id);
   }
 
-  /** What has to happen after a change is stored or refused, also when another image is shown by then. */
-  follow(saver, place) {
-    if (followed.has(saver)) return;
-    followed.add(saver);
-    saver.addEventListener("saved", ({ detail }) => place.settle({ ...detail.item, verdict: saver.wanted.verdict }));
-    saver.addEventListener("failed", ({ detail }) => {
-      place.settle(saver.item);
-      problem(detail, `The change of “${basename(saver.item.image)}” was not stored.`);
-    });
+  /** Somebody else, or the job itself, has made something else of the open image. */
+  changedElsewhere(before) {
+    const { item } = this.saver;
+    this.show();
+    // While something is sent, its refusal tells more.
+    if (!this.saver.sending && item.revision !== storedRevision(this.job.id, item.number))
+      toast(`“${basename(item.image)}” was changed by somebody else: ${difference(this.job, before, item)}.`);
+    if (item.version !== before.version || item.state !== before.state)
+      this.picture.show(this.saver, this.opened.signal);
   }
 
   show() {
@@ -125,12 +138,7 @@ class Review {
 
   /** Store a change, and remember what was before. */
   change(part) {
-    changes.push({
-      job: this.job.id,
-      number: this.place.item.number,
-      index: this.place.index,
-      before: { ...this.saver.wanted },
-    });
+    rememberChange(this.job, this.saver, this.place);
     this.saver.set(part);
     if ("verdict" in part) this.place.settle({ ...this.saver.item, verdict: part.verdict });
   }
@@ -144,11 +152,13 @@ class Review {
   }
 
   async undo() {
-    const last = changes.pop();
+    const last = lastChange();
     if (!last) return void toast("There is nothing to undo.");
     try {
       if (last.number !== this.place.item.number)
         await this.open(await findPlace(this.job.id, this.list, last.number, last.index));
+      if (!isUntouched(this.saver))
+        return void toast("The image has changed since then, so your change of it is not taken back.", "problem");
       this.saver.set(last.before);
       this.place.settle({ ...this.saver.item, verdict: last.before.verdict });
       this.bar.say("Undone.");

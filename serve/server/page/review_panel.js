@@ -4,7 +4,6 @@ import { button, element, nameText, setText } from "./dom.js";
 import { basename, listed, percent } from "./format.js";
 import { icon } from "./icons.js";
 import { maskLegend } from "./legend.js";
-import { modelNamed } from "./server.js";
 
 const DECISIONS = [
   { verdict: "accepted", words: "Accept", key: "a", drawing: "check" },
@@ -14,7 +13,8 @@ const DECISIONS = [
 
 /**
  * The panel.
- * @param {object} calls `toggle(id)`, `decide(verdict)`, `restore()`, `hide(ids)`, `rest()` (the focus goes back to the picture).
+ * @param {object} calls `toggle(id)`, `decide(verdict)`, `restore()`, `allow()` (every class), `hide(ids)`, `rest()` (the focus goes back to
+ *   the picture).
  */
 export function reviewPanel(job, calls) {
   const { classes } = job;
@@ -34,14 +34,19 @@ export function reviewPanel(job, calls) {
     },
     icon("undo"),
   );
+  const any = button("Any class", {
+    class: "quiet small",
+    title: "Allow every class in this image",
+    onclick: calls.allow,
+  });
   const failure = element("div", { class: "message", role: "alert" });
   const lacking = element("p", { class: "message lacking" });
-  const plain = modelNamed(job.model)?.task === "plain";
+  const plain = job.task === "plain";
   chips.disable(plain);
   const tags = element(
     "section",
     { "aria-label": "Tags" },
-    element("header", {}, element("h2", {}, "Tags"), restore),
+    element("header", {}, element("h2", {}, "Tags"), element("div", {}, any, restore)),
     note,
     chips.box,
     lacking,
@@ -72,16 +77,10 @@ export function reviewPanel(job, calls) {
     tags.hidden = failed;
     mask.hidden = failed;
     chips.update(wanted.tags, item.not_found);
-    setText(
-      note,
-      plain
-        ? "The job's model takes no tags, so they cannot change its masks."
-        : wanted.tags === null
-          ? "No tags are given: every class is allowed. A click allows only that class."
-          : "",
-    );
-    note.hidden = !plain && wanted.tags !== null;
+    setText(note, plain ? "The job's model takes no tags, so they cannot change its masks." : noteOf(wanted.tags));
+    note.hidden = !note.textContent;
     restore.hidden = !item.changed;
+    any.hidden = plain || wanted.tags === null;
     const missing = item.not_found.filter((id) => wanted.tags?.includes(id));
     setText(
       lacking,
@@ -94,6 +93,11 @@ export function reviewPanel(job, calls) {
       one.disabled = failed;
     }
   }
+}
+
+function noteOf(tags) {
+  if (tags === null) return "Any: every class is allowed. A click allows only that class.";
+  return tags.length ? "" : "None: only background is allowed.";
 }
 
 function factsOf(item, wanted) {

@@ -22,6 +22,11 @@ export function stay(path, query) {
   history.replaceState(null, "", hrefOf(path, query));
 }
 
+/** Build the view of the address anew. */
+export function renew() {
+  dispatchEvent(new Event("hashchange"));
+}
+
 /** Take `#token=…` out of the address at once, so that it is neither bookmarked nor shared. */
 export function takeToken() {
   const found = /^#token=([^&]+)/.exec(location.hash);

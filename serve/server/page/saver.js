@@ -1,82 +1,145 @@
-/** Sends the changes of one image: the last wish wins, one request at a time, nothing is lost. */
+/** Sends the changes of one image: the last wish wins, one request at a time, and nothing that others did is overwritten unseen. */
 import { ask } from "./api.js";
 import { learnMask } from "./masks.js";
 
 const busy = new Map();
+const stored = new Map();
 
-/** Tells "change" (busy or not, or other wishes), "saved" (detail: item and mask or null) and "failed" (detail: the error). */
+/**
+ * Tells "change" (busy or not, or other wishes), "saved" (detail: item and mask or null), "other" (the image was changed
+ * elsewhere; detail: the item before), "conflict" (so it was, and a wish was refused for it; detail: mine, before) and
+ * "failed" (detail: mine, error). `item` is the image as last known from the server, `wanted` what is wished for.
+ */
 export class Saver extends EventTarget {
   constructor(job, item) {
     super();
-    Object.assign(this, { job, item, sending: false });
-    this.wanted = { tags: item.tags, verdict: item.verdict };
+    Object.assign(this, { job, item, sending: false, newest: item.revision });
+    this.wanted = wishesOf(item);
   }
 
-  /** Wish for other tags or another verdict; resolves to whether all that was wished for is stored. */
+  /** Wish for other tags or another verdict; resolves once all that was wished for is stored or refused. */
   set(part) {
+    // A verdict is about a mask, and other tags make another mask.
+    if ("tags" in part && !sameTags(part.tags, this.wanted.tags)) this.wanted.verdict = "";
     Object.assign(this.wanted, part);
     this.dispatchEvent(new Event("change"));
     this.work ??= this.send();
     return this.work;
   }
 
+  /** The server told of a revision: it is read unless it is known, once nothing of ours is under way. */
+  heard(revision) {
+    if (revision > this.newest) this.newest = revision;
+    return this.newest > this.item.revision ? this.reread() : null;
+  }
+
+  /** Read what the image is now. */
+  async reread() {
+    // Without an answer nothing is lost: the next change of ours tells that there is something newer.
+    const item = this.work ? null : await ask(this.path).catch(() => null);
+    // While a change of ours is under way its answer tells more.
+    if (!item || this.work || !(item.revision > this.item.revision)) return;
+    this.take(item);
+  }
+
   async send() {
     this.sending = true;
-    busy.set(this.key, this);
+    busy.set(this.path, this);
     this.dispatchEvent(new Event("change"));
     try {
       // Wishes of the same moment travel together; and `work` is set before this can end.
       await null;
       for (let part = this.missing(); part; part = this.missing()) await this.sendOne(part);
-      return true;
     } catch (error) {
-      this.wanted = { tags: this.item.tags, verdict: this.item.verdict };
-      this.dispatchEvent(new CustomEvent("failed", { detail: error }));
-      return false;
+      this.refused(error);
     } finally {
       this.sending = false;
       this.work = undefined;
-      busy.delete(this.key);
+      busy.delete(this.path);
       this.dispatchEvent(new Event("change"));
+      this.heard(0);
     }
   }
 
   async sendOne(part) {
+    const asked = { ...this.wanted };
     // Kept alive: a change also arrives when the page is closed right after the click.
-    const answer = await ask(`v1/jobs/${this.job}/images/${this.item.number}`, {
+    const answer = await ask(this.path, {
       method: "PATCH",
       json: part,
+      headers: { "If-Match": `"${this.item.revision}"` },
       keepalive: true,
     });
-    this.item = answer.item;
+    const { item } = answer;
+    this.item = item;
+    stored.set(this.path, item.revision);
     // Whatever the server made of a wish, it is answered: only what was wished for since is left.
-    if ("tags" in part && sameTags(part.tags, this.wanted.tags)) this.wanted.tags = answer.item.tags;
-    if (part.verdict === this.wanted.verdict) this.wanted.verdict = answer.item.verdict;
-    const mask = answer.mask ? await learnMask(this.job, answer.item, answer.mask) : null;
-    this.dispatchEvent(new CustomEvent("saved", { detail: { item: answer.item, mask } }));
+    if (sameTags(asked.tags, this.wanted.tags)) this.wanted.tags = item.tags;
+    if (asked.verdict === this.wanted.verdict) this.wanted.verdict = item.verdict;
+    const mask = answer.mask ? await learnMask(this.job, item, answer.mask) : null;
+    this.dispatchEvent(new CustomEvent("saved", { detail: { item, mask } }));
   }
 
-  missing() {
+  refused(error) {
+    // Nothing is left to wish for when it was taken back meanwhile.
+    const mine = this.missing() ?? {};
+    const before = this.item;
+    const newer = error.body?.item;
+    if (!newer) {
+      this.wanted = wishesOf(before);
+      return this.dispatchEvent(new CustomEvent("failed", { detail: { mine, error } }));
+    }
+    this.take(newer);
+    // Two people who decided the same about the same mask agree.
+    const agreed = !this.missing(mine) && (!mine.verdict || "tags" in mine || newer.version === before.version);
+    if (!agreed) this.dispatchEvent(new CustomEvent("conflict", { detail: { mine, before } }));
+    return null;
+  }
+
+  take(item) {
+    const before = this.item;
+    this.item = item;
+    this.wanted = wishesOf(item);
+    this.dispatchEvent(new CustomEvent("other", { detail: before }));
+  }
+
+  /** What of the wishes is not stored yet, or null. */
+  missing(wanted = this.wanted) {
     const part = {};
-    if (!sameTags(this.wanted.tags, this.item.tags)) part.tags = this.wanted.tags;
-    if (this.wanted.verdict !== this.item.verdict) part.verdict = this.wanted.verdict;
+    if ("tags" in wanted && !sameTags(wanted.tags, this.item.tags)) part.tags = wanted.tags;
+    if ("verdict" in wanted && wanted.verdict !== this.item.verdict) part.verdict = wanted.verdict;
     return Object.keys(part).length ? part : null;
   }
 
-  get key() {
-    return `${this.job}/${this.item.number}`;
+  get path() {
+    return `v1/jobs/${this.job}/images/${this.item.number}`;
   }
 }
 
 /** The saver of an image: the one that is still at work, or a new one. */
 export function saverOf(job, item) {
-  return busy.get(`${job}/${item.number}`) ?? new Saver(job, item);
+  const saver = new Saver(job, item);
+  return busy.get(saver.path) ?? saver;
+}
+
+/** Wait until every change that is under way is stored or refused: only then the server's lists tell of it. */
+export async function settled() {
+  await Promise.all([...busy.values()].map((one) => one.work));
+}
+
+/** The revision of an image that this page stored last, or undefined. */
+export function storedRevision(job, number) {
+  return stored.get(`v1/jobs/${job}/images/${number}`);
 }
 
 /** Whether two lists hold the same tags; null is every class. */
 export function sameTags(one, other) {
   if (one === null || other === null) return one === other;
   return one.length === other.length && one.every((id) => other.includes(id));
+}
+
+function wishesOf({ tags, verdict }) {
+  return { tags, verdict };
 }
 
 addEventListener("beforeunload", (event) => busy.size && event.preventDefault());

@@ -1,17 +1,20 @@
-/** What the server is and can do, asked once after the start or a login. */
+/** What the server is and can do. */
 import { ask } from "./api.js";
 
 /** The answer of GET /v1/info. */
 export const server = { info: null };
 
-/** Ask for it, unless it is known. */
+/** Ask for it; again after a lost connection, since the server may have been started with other models. */
 export async function meet() {
-  server.info ??= await ask("v1/info");
-  return server.info;
+  server.info = await ask("v1/info");
 }
 
-/** A model by name, or the one that is used when none is named. */
+/** The model of that name, or undefined when it is not ready. */
 export function modelNamed(name) {
-  const { models, default_model: usual } = server.info;
-  return models.find((model) => model.name === (name || usual)) ?? models[0];
+  return server.info.models.find((model) => model.name === name);
+}
+
+/** The model that is used when none is named, or another one that is ready; undefined when there is none. */
+export function usualModel() {
+  return modelNamed(server.info.default_model) ?? server.info.models[0];
 }

@@ -4,8 +4,12 @@ import { icon } from "./icons.js";
 
 const SECONDS = { problem: 12, done: 4 };
 
-/** Tell something; the same message is not stacked twice. */
-export function toast(text, kind = "done") {
+/**
+ * Tell something; the same message is not stacked twice.
+ * @param {string} kind "done" or "problem".
+ * @param {...HTMLElement} actions What can be done about it, buttons and links; such a message stays until a button is clicked.
+ */
+export function toast(text, kind = "done", ...actions) {
   const place = document.getElementById("toasts");
   for (const shown of place.children) if (shown.dataset.text === text) shown.remove();
   const close = element(
@@ -19,17 +23,20 @@ export function toast(text, kind = "done") {
     icon(kind === "problem" ? "warn" : "check"),
     element("p", {}, text),
     close,
+    actions.length > 0 && element("div", { class: "actions" }, ...actions),
   );
-  close.addEventListener("click", () => shown.remove());
+  for (const one of [close, ...actions]) if (one.matches("button")) one.addEventListener("click", () => shown.remove());
   place.append(shown);
-  while (place.children.length > 4) place.firstElementChild.remove();
-  setTimeout(() => shown.remove(), 1000 * SECONDS[kind]);
+  const passing = place.querySelectorAll(".toast:not(:has(.actions))");
+  if (passing.length > 4) passing[0].remove();
+  if (!actions.length) setTimeout(() => shown.remove(), 1000 * SECONDS[kind]);
+  return shown;
 }
 
 /** Tell a failure, unless it is a request the page itself gave up, or the login form and banner tell it already. */
 export function problem(error, before = "") {
   if (error.name === "AbortError" || error.status === 401) return;
-  if (!error.told) console.warn(error);
+  if (error.status === undefined) console.warn(error);
   toast(before ? `${before} ${error.message}` : error.message, "problem");
 }
 

@@ -9,14 +9,17 @@ import { bindKeys } from "./keys.js";
 import { maskLegend } from "./legend.js";
 import { busyLine } from "./review_bar.js";
 import { maskOf } from "./rle.js";
-import { modelNamed, server } from "./server.js";
+import { modelNamed, server, usualModel } from "./server.js";
+import { emptyState } from "./toasts.js";
 import { viewTools } from "./view_tools.js";
 
 /** Show it until the signal ends. */
 export function showTry(root, signal) {
   document.title = "Try an image – swsss";
+  if (!usualModel())
+    return root.append(emptyState("warn", "No model is ready", "Come back when the server has loaded one."));
   root.classList.add("review", "try");
-  new Trial(root, signal);
+  return new Trial(root, signal);
 }
 
 class Trial {
@@ -37,7 +40,7 @@ class Trial {
       this.keys.abort();
       this.asking.abort();
     });
-    this.use(modelNamed());
+    this.use(usualModel());
   }
 
   /** Build what depends on the model's classes. */
