@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 FILES := $(sort $(shell find swsss export serve -type f -not -name '*.pyc'))
 CPP := build/cpp/release
 
-.PHONY: help install cpp demo test lint types browser unit sanitize tidy audit clean FORCE
+.PHONY: help install cpp demo test lint types browser unit faults sanitize tidy audit clean FORCE
 
 help:
 	@echo "make install   .venv with the package and its tools"
@@ -60,6 +60,10 @@ browser:
 unit: install
 	[ ! -d $(CPP) ] || ctest --test-dir $(CPP) --output-on-failure
 	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+# Not in CI, for it takes long: 100 kills of a server at work, 1000 hostile requests, images and archives.
+faults: install
+	$(BIN)/pytest tests/faults --full-faults --capture no
 
 # Not in CI, for it asks the network: known vulnerabilities of what is installed.
 audit: install

@@ -58,6 +58,17 @@ preview_every = 6
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option of `make faults`."""
+    parser.addoption("--full-faults", action="store_true", help="every fault: 100 kills, 1000 hostile requests")
+
+
+@pytest.fixture(scope="session")
+def full_faults(pytestconfig: pytest.Config) -> bool:
+    """Whether `make faults` runs, which tries everything and takes long, or `make test`."""
+    return bool(pytestconfig.getoption("--full-faults"))
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo data set of a few kilobytes; tests that change it work on a `copied` one."""
