@@ -5,6 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from swsss.serve.server.bodies import budget_of
+from swsss.serve.server.gate import Gate
 from swsss.serve.server.hub import Hub
 from swsss.serve.server.jobs.desk import Desk
 from swsss.serve.server.jobs.records import Job
@@ -25,12 +27,15 @@ class Parts:
         desk: Its jobs.
 
     Attributes:
+        gate: Knows who may come in.
+        bodies: Bytes of requests that are in memory.
         service: Labels images for requests.
         review: Shows and corrects what jobs made.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, hub: Hub, desk: Desk) -> None:
         self.settings, self.metrics, self.hub, self.desk = settings, metrics, hub, desk
+        self.gate, self.bodies = Gate(settings), budget_of(settings.limits)
         self.service = Service(hub, metrics, settings.limits, settings.workers)
         self.review = Review(desk, self.service)
 

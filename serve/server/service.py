@@ -125,7 +125,9 @@ class Service:
         async with self._decoded:
             if gone is not None and await gone():
                 raise ClientDisconnect
+            started = time.monotonic()
             pixels, orientation = await self.work(lambda: self._decode(data, name))
+            self.metrics.statistics(model.name).read_input(time.monotonic() - started)
             return await self.label_pixels(model, pixels, orientation, name, tags, ignore_below, upright)
 
     async def label_pixels(
@@ -165,7 +167,8 @@ class Service:
                 asyncio.wrap_future(model.batcher.submit(images[start : start + limit], wanted[start : start + limit]))
                 for start in range(0, len(images), limit)
             ]
-            answers = await asyncio.gather(*parts)
+            with self.metrics.statistics(model.name).request(len(images)):
+                answers = await asyncio.gather(*parts)
         except Exception as error:
             self.metrics.failures.labels("infer", "request").inc(len(images))
             raise UserError(f"The model could not label this: {type(error).__name__}: {error}") from error
