@@ -20,6 +20,7 @@ class Metrics:
         queue: Images asked for by requests and not answered yet.
         requests: By route, method and status.
         seconds: Of whole requests, by route.
+        bodies: Bytes of requests' bodies that are in memory.
         jobs: By state.
     """
 
@@ -49,6 +50,7 @@ class Metrics:
         self.seconds = Histogram(
             "swsss_http_seconds", "Seconds of HTTP requests", ["route"], buckets=_SECONDS, registry=self.registry
         )
+        self.bodies = Gauge("swsss_body_bytes", "Bytes of request bodies in memory", registry=self.registry)
         self.jobs = Gauge("swsss_jobs", "Jobs by state", ["state"], registry=self.registry)
 
     def call(self, model: str, images: int, waited: Sequence[float], took: float) -> None:

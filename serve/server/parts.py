@@ -36,6 +36,7 @@ class Parts:
     def __init__(self, settings: Settings, metrics: Metrics, hub: Hub, desk: Desk) -> None:
         self.settings, self.metrics, self.hub, self.desk = settings, metrics, hub, desk
         self.gate, self.bodies = Gate(settings), budget_of(settings.limits)
+        metrics.bodies.set_function(lambda: self.bodies.held)
         self.service = Service(hub, metrics, settings.limits, settings.workers)
         self.review = Review(desk, self.service)
 
