@@ -1,6 +1,8 @@
 """Connections: what uvicorn leaves open is closed here, such as headers that never end, and readers that stall."""
 
 import asyncio
+import socket
+import struct
 from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -110,6 +112,13 @@ class Guarded(HttpToolsProtocol):
         if self.transport is not None and not self.transport.is_closing():
             self.transport.close()
 
+    def _disconnect(self) -> None:
+        """Drop the connection with all that is left to send, in this process and in the kernel (RST)."""
+        opened = self.transport.get_extra_info("socket")
+        if opened is not None:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
     def _look_again(self) -> None:
         self._next_look = self.loop.call_later(self.limits.slowest_reader_seconds / 4, self._look)
 
@@ -119,8 +128,7 @@ class Guarded(HttpToolsProtocol):
         if not size or self._resumed or size <= self._unsent - _LEAST_TAKEN:
             self._unsent, self._since, self._resumed = size, now, False
         elif now - self._since >= self.limits.slowest_reader_seconds:
-            # close() would wait until what is left has been taken.
-            self.transport.abort()
+            self._disconnect()
             return
         self._unsent = max(self._unsent, size)
         self._look_again()
