@@ -1,6 +1,6 @@
 """Ask a swsss-serve through its reverse proxy for what proxies get wrong; prints a line for each.
 
-    python docs/deploy/check.py https://labels.example/swsss/ TOKEN [--cert CA.pem] [--connect 127.0.0.1]
+python docs/deploy/check.py https://labels.example/swsss/ TOKEN [--cert CA.pem] [--connect 127.0.0.1]
 """
 
 import argparse
