@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from swsss.serve.server.bodies import budget_of
 from swsss.serve.server.gate import Gate
@@ -85,7 +85,8 @@ async def _job(job_id: str, desk: TheDesk) -> Job:
 TheJob = Annotated[Job, Depends(_job)]
 
 
-def _item(job: TheJob, number: int, review: TheReview) -> Item:
+# SQLite's integers end somewhere, and so do the images of a job.
+def _item(job: TheJob, number: Annotated[int, Path(ge=0, lt=2**31)], review: TheReview) -> Item:
     return review.item(job, number)
 
 
