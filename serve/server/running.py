@@ -1,6 +1,5 @@
 """From what the user told `swsss-serve` to a server that answers."""
 
-import ipaddress
 import os
 import signal
 import socket
@@ -8,18 +7,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
 from swsss.errors import UserError
-from swsss.serve.server.access import LOOPBACK, origins_of
 from swsss.serve.server.app import build_app
+from swsss.serve.server.checks import check_settings
 from swsss.serve.server.connections import SEND_BUFFER, guarded_protocol
-from swsss.serve.server.forwarded import networks_of, prefix_of
-from swsss.serve.server.gate import check_token
+from swsss.serve.server.forwarded import prefix_of
 from swsss.serve.server.hub import Hub
 from swsss.serve.server.jobs.desk import Desk
 from swsss.serve.server.logs import configure_logs
@@ -64,7 +61,7 @@ def open_server(settings: Settings) -> Opened:
     Raises:
         UserError: A model, a folder or the address cannot be used, or a token is missing.
     """
-    _check(settings)
+    check_settings(settings)
     metrics = Metrics()
     hub = Hub(settings, metrics)
     _load_models(hub)
@@ -159,41 +156,6 @@ def _load_models(hub: Hub) -> None:
                 hub.load(name)
             except UserError as error:
                 log.warning("model left out", model=name, reason=str(error))
-
-
-def _check(settings: Settings) -> None:
-    check_token(settings.token, _is_loopback(settings.host))
-    networks_of(settings.trusted_proxies)
-    origins_of(settings.origins)
-    prefix_of(settings.root_path)
-    _check_label_studio(settings.label_studio)
-    if not settings.token and not _is_loopback(settings.host):
-        raise UserError(
-            f"--host {settings.host} lets other machines in, so a token is needed: set the environment variable "
-            "SWSSS_TOKEN, or name a file with --token-file."
-        )
-    for option, folder in (("--root", settings.root), ("--models", settings.folder)):
-        if folder is not None and not folder.is_dir():
-            raise UserError(f"{option} {folder} is no folder.")
-
-
-def _check_label_studio(address: str) -> None:
-    try:
-        parts = urlsplit(address)
-        whole = parts.scheme in {"http", "https"} and parts.hostname is not None and (parts.port or 1) > 0
-    except ValueError:
-        whole = False
-    if address and not whole:
-        raise UserError(f"--label-studio {address} is not an address like http://localhost:8080.")
-
-
-def _is_loopback(host: str) -> bool:
-    if host in LOOPBACK:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _listen(settings: Settings) -> socket.socket:
