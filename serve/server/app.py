@@ -11,7 +11,6 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 
 from swsss.errors import UserError
 from swsss.serve.pipeline import OF_THE_DISK
@@ -19,7 +18,7 @@ from swsss.serve.server.access import Access, origins_of
 from swsss.serve.server.bodies import read_body
 from swsss.serve.server.body_limits import BodyLimits
 from swsss.serve.server.forwarded import Forwarded
-from swsss.serve.server.heads import Heads
+from swsss.serve.server.heads import Heads, PackedTexts
 from swsss.serve.server.parts import Parts, take_place
 from swsss.serve.server.problems import Refused, problem
 from swsss.serve.server.protocols.fetching import Fetcher
@@ -31,8 +30,6 @@ from swsss.serve.server.routes import jobs, label, operations, review
 
 _THREADS = 32
 _CLOSE_SECONDS = 4.0
-_WHOLE = ("application/octet-stream", "application/zip", "image/jpeg", "image/png", "text/event-stream")
-"""Types of answers that gzip would not make smaller, or would hold back."""
 
 
 def build_app(parts: Parts) -> FastAPI:
@@ -80,7 +77,7 @@ def _wrap(app: FastAPI, parts: Parts) -> None:
     """Put the middleware around it: the last is the outermost."""
     settings = parts.settings
     app.add_middleware(BodyLimits, limits=settings.limits, budget=parts.bodies)
-    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=_WHOLE)
+    app.add_middleware(PackedTexts, minimum_size=1000, compresslevel=5)
     app.add_middleware(
         Access, gate=parts.gate, hosts=(*settings.hosts, settings.host), origins=origins_of(settings.origins)
     )

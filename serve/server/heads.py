@@ -1,11 +1,14 @@
-"""HEAD for every route that answers GET, and files that browsers ask for again only when they have changed."""
+"""HEAD for every route that answers GET, gzip for texts, and files that browsers get again only when changed."""
 
 import asyncio
 from os import PathLike, stat_result
 
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_AS_THEY_ARE = (".zip", ".png", "/picture", "/thumbnail", "/events", "/export/cvat", "/export/label-studio")
 
 
 class Heads:
@@ -40,6 +43,18 @@ class Heads:
             begun.cancel()
             answering.cancel()
             await asyncio.gather(answering, begun, return_exceptions=True)
+
+
+class PackedTexts(GZipMiddleware):
+    """ASGI middleware: gzip for texts; what gzip would not make smaller, or would hold back, goes as it is."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See `GZipMiddleware`."""
+        as_it_is = scope["type"] != "http" or scope["method"] != "GET" or scope["state"]["path"].endswith(_AS_THEY_ARE)
+        if as_it_is:
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class CheckedFiles(StaticFiles):
