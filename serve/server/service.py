@@ -163,11 +163,13 @@ class Service:
         """
         try:
             limit = model.batcher.limit
-            parts = [
-                asyncio.wrap_future(model.batcher.submit(images[start : start + limit], wanted[start : start + limit]))
-                for start in range(0, len(images), limit)
-            ]
             with self.metrics.statistics(model.name).request(len(images)):
+                parts = [
+                    asyncio.wrap_future(
+                        model.batcher.submit(images[start : start + limit], wanted[start : start + limit])
+                    )
+                    for start in range(0, len(images), limit)
+                ]
                 answers = await asyncio.gather(*parts)
         except Exception as error:
             self.metrics.failures.labels("infer", "request").inc(len(images))
