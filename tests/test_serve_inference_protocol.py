@@ -21,6 +21,7 @@ from swsss.export.exporting import ExportOptions, export_onnx
 from swsss.export.source import load_source
 from swsss.serve.engines.onnx import OnnxEngine
 from swsss.serve.server.protocols.inference_protocol import inference_router
+from swsss.serve.server.statistics import Statistics
 
 LIMIT = 1 << 20
 TAGS = (("cat",), ("dog", "person"), ())
@@ -35,6 +36,7 @@ class Models:
         self.engines = engines
         self.resting = {"resting": "unloaded"}
         self.asked: list[np.ndarray] = []
+        self.figures = {name: Statistics() for name in engines}
 
     def models(self):
         return {name: engine.info for name, engine in self.engines.items() if name not in self.resting}
@@ -45,7 +47,13 @@ class Models:
 
     async def infer(self, model, images, candidates):
         self.asked.append(candidates)
-        return await asyncio.to_thread(self.engines[model].label, images, candidates)
+        with self.figures[model].request(len(images)):
+            answer = await asyncio.to_thread(self.engines[model].label, images, candidates)
+        self.figures[model].executed([0.001], 0.002)
+        return answer
+
+    def statistics(self, model):
+        return self.figures[model]
 
     async def load(self, name):
         if name not in self.engines:

@@ -1,6 +1,7 @@
 """One image over HTTP: the mask that ONNX Runtime itself gives, in every form; and a sentence for every mistake."""
 
 import io
+import time
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pycocotools import mask as coco
 from serving import JPEG, JSON, pixels_of, serving, told
 
 from swsss.data.classes import palette
+from swsss.serve.engines.onnx import OnnxEngine
 
 
 @pytest.fixture(scope="module")
@@ -176,3 +178,46 @@ def test_info(server, model_file):
     assert info["root"] is False
     assert info["limits"]["image_bytes"] == 300_000
     assert server.get("/v1/models", headers=JSON).json()["models"] == info["models"]
+
+
+def test_statistics(model_file, tmp_path):
+    """In the shape of Triton's, of every protocol's requests: where their time went."""
+    data = encoded(picture(1))
+    tensors = {"inputs": [{"name": "image", "datatype": "UINT8", "shape": [3, 2, 2, 3], "data": [9] * 36}]}
+    tensors["inputs"] += [{"name": "candidates", "datatype": "INT64", "shape": [3, 1], "data": [0] * 3}]
+    with serving(model_file, tmp_path, batch=4) as client:
+        for _ in range(2):
+            assert client.label(data, tags="cat").status_code == 200
+        assert client.post("/v2/models/small/infer", json=tensors).status_code == 200
+        assert client.post("/v2/models/small/infer", json={"inputs": []}).status_code == 400
+        (found,) = client.get("/v2/models/stats").json()["model_stats"]
+        assert client.get("/v2/models/small/stats").json() == {"model_stats": [found]}
+        assert client.get("/v2/models/nobody/stats").status_code == 404
+    parts = found["inference_stats"]
+    assert (found["name"], found["version"]) == ("small", "1")
+    assert (found["inference_count"], found["execution_count"]) == (5, 3)
+    assert {name: part["count"] for name, part in parts.items()} == {
+        "success": 3,
+        "fail": 0,
+        "queue": 3,
+        "compute_input": 3,
+        "compute_infer": 3,
+        "compute_output": 3,
+    }
+    assert parts["compute_infer"]["ns"] > 0
+    spent = sum(parts[name]["ns"] for name in ("queue", "compute_input", "compute_infer", "compute_output"))
+    assert parts["success"]["ns"] >= 0.99 * spent
+    assert abs(found["last_inference"] / 1000 - time.time()) < 60
+
+
+def test_statistics__failures(model_file, tmp_path, monkeypatch):
+    def refuse(self, images, candidates):
+        raise RuntimeError("not enough memory")
+
+    with serving(model_file, tmp_path) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(OnnxEngine, "label", refuse)
+            assert client.label(encoded(picture(1)), tags="cat").status_code == 422
+        (found,) = client.get("/v2/models/stats").json()["model_stats"]
+    assert (found["inference_count"], found["execution_count"]) == (0, 0)
+    assert (found["inference_stats"]["success"]["count"], found["inference_stats"]["fail"]["count"]) == (0, 1)

@@ -15,6 +15,8 @@ from commands import invoke, message
 from labelling import make_photos, picture, save
 from serving import JPEG, Client, address_of, serving, told, zipped
 
+from swsss.serve.server.gate import Throttle
+
 TOKEN = "long and secret"  # noqa: S105
 
 
@@ -59,18 +61,50 @@ def test_token__is_asked_for(guarded, address):
     assert answer.headers["www-authenticate"] == "Bearer"
     for headers in ({"Authorization": f"Bearer {TOKEN}"}, basic(TOKEN)):
         assert guarded.get(address, headers=headers).status_code == 200
-    for headers in (
-        {"Authorization": "Bearer wrong"},
-        basic("wrong"),
-        {"Authorization": "Basic %%%"},
-        {"Cookie": "swsss_session=1"},
-    ):
+    for headers in ({"Authorization": "Basic %%%"}, {"Authorization": "Bearer"}, {"Cookie": "swsss_session=1"}):
         assert guarded.get(address, headers=headers).status_code == 401
 
 
-@pytest.mark.parametrize("address", ["/", "/page/main.js", "/healthz"])
+@pytest.mark.parametrize(
+    "address", ["/", "/page/main.js", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"]
+)
 def test_token__is_not_needed_for(guarded, address):
     assert guarded.get(address).status_code == 200
+
+
+def test_token__wrong_ones_are_throttled(model_file, tmp_path):
+    """Ten a minute from an address, whichever way they come; the right one is let in all the same."""
+    with serving(model_file, tmp_path, token=TOKEN) as client:
+        cookie = client.post("/v1/session", json={"token": f" {TOKEN}\n"}).headers["set-cookie"].partition("=")[0]
+        client.cookies.clear()
+        ways = [{"Authorization": "Bearer wrong"}, basic("wrong"), {"Cookie": f"{cookie}=wrong"}]
+        for number in range(9):
+            answer = client.get("/v1/info", headers=ways[number % 3])
+            assert answer.status_code == 401
+            assert "max-age=0" in answer.headers["set-cookie"].lower()
+            client.cookies.clear()
+        assert client.post("/v1/session", json={"token": "wrong"}).status_code == 401
+        for answer in [
+            *(client.get("/v1/info", headers=headers) for headers in ways),
+            client.post("/v1/session", json={"token": "wrong"}),
+        ]:
+            assert answer.status_code == 429
+            assert 1 <= int(answer.headers["retry-after"]) <= 60
+        assert client.get("/v1/info").status_code == 401
+        assert client.get("/v1/info", headers=basic(TOKEN)).status_code == 200
+        assert client.post("/v1/session", json={"token": TOKEN}).status_code == 204
+        assert client.get("/v1/info").status_code == 200
+
+
+def test_throttle__bounded():
+    throttle = Throttle(tries=2, seconds=60, addresses=3)
+    assert [throttle.wrong("10.0.0.1") > 0 for _ in range(3)] == [False, False, True]
+    assert throttle.wrong("2001:db8::1") == throttle.wrong("2001:db8::2") == 0
+    assert throttle.wrong("2001:db8::3") > 0, "one network is one client"
+    assert throttle.wrong("10.0.0.1") > 0
+    for number in range(3):
+        assert throttle.wrong(f"10.0.1.{number}") == 0
+    assert throttle.wrong("10.0.0.1") == 0, "forgotten for others"
 
 
 def test_token__session(guarded):
@@ -95,7 +129,28 @@ def test_serve__elsewhere_needs_a_token(model_file, tmp_path, monkeypatch):
         invoke("swsss-serve", *where, "--token-file", tmp_path / "token")
     )
     assert "cannot be read" in message(invoke("swsss-serve", *where, "--token-file", tmp_path / "nothing"))
+    for token, sentence in [
+        ("short", "use at least 16"),
+        ("pässword of many letters", "not printable ASCII"),
+        ("two\nlines of many letters", "not printable ASCII"),
+        (" \n", "only white space"),
+    ]:
+        monkeypatch.setenv("SWSSS_TOKEN", token)
+        assert sentence in message(invoke("swsss-serve", *where, "--host", "0.0.0.0"))  # noqa: S104
     assert not (tmp_path / "data").exists()
+
+
+def test_serve__token_of_the_environment(start, model_file, tmp_path, monkeypatch):
+    """What `echo` or a Kubernetes secret ends with is no part of it; and where the page is stands on the terminal."""
+    monkeypatch.setenv("SWSSS_TOKEN", f"{TOKEN}\n")
+    started = start("swsss-serve", "--model", model_file, "--data", tmp_path / "data", "--port", 0)
+    address = address_of(started)
+    started.when(lambda: f"Open {address}/ in a browser; log in with the token" in started.told, 10)
+    with Client(address) as client:
+        assert client.get("/v1/info", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+    started.process.terminate()
+    assert TOKEN not in started.ended()
+    assert started.process.returncode == 0
 
 
 def test_serve__token_file(start, model_file, tmp_path):
@@ -125,6 +180,11 @@ def test_serve__token_file(start, model_file, tmp_path):
         (["--model", "{tmp}/text.onnx"], "is not a whole ONNX file"),
         (["--model", "{model}", "--model", "{model}"], "Two models are called 'small'; name one with --model NAME="),
         ([], "No --model was given and runs/ holds no finished stage 1; train one with swsss-train, or name a model."),
+        (["--model", "{model}", "--trust-proxy", "proxy.example"], "is not an IP address or network"),
+        (["--model", "{model}", "--allow-origin", "https://a.example/path"], "is not an origin like"),
+        (["--model", "{model}", "--root-path", "/a b"], "is not a path like /swsss"),
+        (["--model", "{model}", "--root-path", "/v1/here"], "begins like a path of this server's own"),
+        (["--model", "{model}", "--label-studio", "http://[broken"], "is not an address like"),
         (["--model", "{model}", "--root", "nowhere"], "--root nowhere is no folder."),
         (["--models", "nowhere"], "--models nowhere is no folder."),
         (
@@ -191,9 +251,9 @@ def test_headers(server):
 
 def test_docs__work_offline(server):
     page = server.get("/docs").text
-    for address in ("/docs-files/swagger-ui.css", "/docs-files/swagger-ui-bundle.js", "/page/docs.js"):
-        assert address in page
-        assert server.get(address).status_code == 200
+    for address in ("docs-files/swagger-ui.css", "docs-files/swagger-ui-bundle.js", "page/docs.js"):
+        assert f'"{address}"' in page, "relative, so that it works below a prefix"
+        assert server.get(f"/{address}").status_code == 200
     assert "http" not in page.replace("http-equiv", "")
 
 

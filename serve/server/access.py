@@ -1,24 +1,24 @@
 """Who may ask: token, host names, origins; and the headers that keep browsers from doing harm."""
 
-import base64
-import binascii
-import hashlib
-import hmac
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from swsss.serve.server.problems import problem
+from swsss.errors import UserError
+from swsss.serve.server.gate import Gate, Given
+from swsss.serve.server.problems import Refused, problem
 
-COOKIE = "swsss_session"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-_OPEN_PATHS = frozenset({"/", "/healthz", "/favicon.ico", "/v1/session"})
+_PROBES = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
+_OPEN_PATHS = frozenset({"/", "/favicon.ico", "/v1/session"}) | _PROBES
 _OPEN_FOLDERS = ("/page/",)
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+_PORTS = {"http": "80", "https": "443"}
 
 _POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; object-src 'none'; "
@@ -37,72 +37,88 @@ _HEADERS = {
 }
 
 
-def session_of(token: str) -> str:
-    """What the cookie of a session holds: it lets in, and does not tell the token."""
-    return hmac.new(token.encode(), b"swsss session", hashlib.sha256).hexdigest()
-
-
 class Access:
     """ASGI middleware: refuses who may not ask, and adds the security headers to every answer.
 
     Args:
         app: What it stands around.
-        token: Asked of everybody; "" for none.
+        gate: Knows the token, which is asked of everybody when there is one.
         hosts: Names this server goes by when there is no token: a page of somebody else's, whose name was made to
             point to this address (DNS rebinding), is known by the name it asks for.
+        origins: Other sites whose pages may ask; with the token in a header, never by a cookie.
     """
 
-    def __init__(self, app: ASGIApp, token: str, hosts: Iterable[str]) -> None:
-        self.app, self.token = app, token
+    def __init__(self, app: ASGIApp, gate: Gate, hosts: Iterable[str], origins: Iterable[str] = ()) -> None:
+        self.app, self.gate = app, gate
         self.hosts = LOOPBACK | {host.lower() for host in hosts}
+        self.origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        path: str = scope["state"]["path"]
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
-                headers.setdefault("Content-Security-Policy", _policy(scope["path"]))
+                headers.setdefault("Content-Security-Policy", _policy(path))
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        refusal = self._refusal(scope, Headers(scope=scope))
-        if refusal is None:
+        refused = self._refusal(scope, Headers(scope=scope), path)
+        if refused is None:
             await self.app(scope, receive, with_headers)
             return
-        status, detail = refusal
-        extra = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-        answer = problem(status, detail, scope["state"]["request_id"], scope["path"], extra)
+        answer = problem(refused.status, refused.detail, scope["state"]["request_id"], path, refused.headers)
         await answer(scope, receive, with_headers)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> tuple[HTTPStatus, str] | None:
+    def _refusal(self, scope: Scope, headers: Headers, path: str) -> Refused | None:
         host = headers.get("host", "")
-        if not self.token and _name_of(host) not in self.hosts:
-            return HTTPStatus.MISDIRECTED_REQUEST, (
+        if not self.gate.token and _name_of(host) not in self.hosts:
+            return Refused(
+                HTTPStatus.MISDIRECTED_REQUEST,
                 f"This server does not go by the name '{_name_of(host)}'; ask for 127.0.0.1, or start it with "
-                "--allow-host."
+                "--allow-host.",
             )
         origin = headers.get("origin", "")
-        if scope["method"] not in _SAFE_METHODS and origin and origin.partition("://")[2] != host:
-            return HTTPStatus.FORBIDDEN, "Pages of other sites may not ask this server; use its own page or a program."
-        if self.token and not _is_open(scope["path"]) and not self._has_token(headers):
-            return HTTPStatus.UNAUTHORIZED, (
-                "A token is needed: send 'Authorization: Bearer TOKEN' with the token swsss-serve was started with."
+        own = not origin or _is_own(origin, host) or headers.get("sec-fetch-site") == "same-origin"
+        if scope["method"] not in _SAFE_METHODS and not own and origin not in self.origins:
+            return Refused(
+                HTTPStatus.FORBIDDEN, "Pages of other sites may not ask this server; use its own page or a program."
             )
-        return None
+        if not self.gate.token or _is_open(path):
+            return None
+        return self._without_token(scope, headers, own)
 
-    def _has_token(self, headers: Headers) -> bool:
-        kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and _same(given.strip(), self.token):
-            return True
-        if kind.lower() == "basic" and _same(_password_of(given), self.token):
-            return True
-        return _same(_cookie_of(headers), session_of(self.token))
+    def _without_token(self, scope: Scope, headers: Headers, own: bool) -> Refused | None:
+        given = self.gate.judge(headers, cookies=own)
+        if given is Given.RIGHT:
+            return None
+        if given is Given.WRONG:
+            return self.gate.refuse_wrong((scope.get("client") or ("",))[0])
+        return Refused(
+            HTTPStatus.UNAUTHORIZED,
+            "A token is needed: send 'Authorization: Bearer TOKEN' with the token this server was started with "
+            "(SWSSS_TOKEN or --token-file).",
+            {"WWW-Authenticate": "Bearer"},
+        )
+
+
+def origins_of(given: Iterable[str]) -> tuple[str, ...]:
+    """Read origins of other sites, such as https://tool.example:8443.
+
+    Raises:
+        UserError: One has no scheme, or holds more than scheme, host and port.
+    """
+    origins = [text.strip().rstrip("/").lower() for text in given]
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise UserError(f"--allow-origin {origin} is not an origin like https://tool.example or http://host:8080.")
+    return tuple(origins)
 
 
 def _policy(path: str) -> str:
@@ -115,26 +131,14 @@ def _is_open(path: str) -> bool:
     return path in _OPEN_PATHS or path.startswith(_OPEN_FOLDERS)
 
 
-def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode(), expected.encode())
+def _is_own(origin: str, host: str) -> bool:
+    """Whether a page comes from the host it asks; the usual port may be there or not."""
+    scheme, _, site = origin.partition("://")
+    port = _PORTS.get(scheme, "")
+    return bool(port) and site.removesuffix(f":{port}") == host.removesuffix(f":{port}")
 
 
 def _name_of(host: str) -> str:
     """The name in a Host header, without port and brackets, in lower case."""
     name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
     return name.lower()
-
-
-def _password_of(encoded: str) -> str:
-    try:
-        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
-
-
-def _cookie_of(headers: Headers) -> str:
-    try:
-        cookies = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return ""
-    return cookies[COOKIE].value if COOKIE in cookies else ""

@@ -3,19 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from swsss.errors import UserError
 from swsss.serve.pipeline import OF_THE_DISK
-from swsss.serve.server.access import Access
+from swsss.serve.server.access import Access, origins_of
 from swsss.serve.server.bodies import read_body
+from swsss.serve.server.body_limits import BodyLimits
+from swsss.serve.server.forwarded import Forwarded
+from swsss.serve.server.heads import Heads, PackedTexts
 from swsss.serve.server.parts import Parts, take_place
 from swsss.serve.server.problems import Refused, problem
 from swsss.serve.server.protocols.fetching import Fetcher
@@ -26,6 +29,7 @@ from swsss.serve.server.requests import Requests
 from swsss.serve.server.routes import exports, jobs, label, operations, review
 
 _THREADS = 32
+_CLOSE_SECONDS = 4.0
 
 
 def build_app(parts: Parts) -> FastAPI:
@@ -38,27 +42,57 @@ def build_app(parts: Parts) -> FastAPI:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "server"))
         parts.desk.start()
         yield
-        await asyncio.to_thread(parts.close)
+        # Jobs go on at the next start, wherever they are: nobody has to wait for a long call of the engine.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.to_thread(parts.close), _CLOSE_SECONDS)
 
     async def tensors(request: Request) -> bytes:
         return await read_body(request, settings.limits)
 
-    app = FastAPI(docs_url=None, redoc_url=None, lifespan=lifespan, **operations.openapi_texts())
+    texts = operations.openapi_texts()
+    # Behind a proxy, redirects would have to know the address that clients use.
+    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan, **texts)
     app.state.parts = parts
     for routes in (operations, label, jobs, review, exports):
         app.include_router(routes.router)
     labelling = Labelling(parts.service)
     place = [Depends(take_place)]
     fetch = Fetcher(settings, parts.desk.root)
-    app.include_router(inference_router(labelling, tensors, max_bytes=settings.limits.image_bytes, guards=place))
+    most = settings.limits.image_bytes
+    app.include_router(inference_router(labelling, tensors, max_bytes=most, hold=_hold, guards=place))
     app.include_router(label_studio_router(labelling, tensors, fetch, guards=place))
     # Development installs link the page's files.
-    app.mount("/page", StaticFiles(directory=operations.page_folder(), follow_symlink=True), name="page")
+    app.mount("/page", operations.page_files(), name="page")
     app.mount("/docs-files", operations.docs_files(), name="docs-files")
     _tell_problems(app)
-    app.add_middleware(Access, token=settings.token, hosts=(*settings.hosts, settings.host))
-    app.add_middleware(Requests, metrics=parts.metrics)
+    _wrap(app, parts)
     return app
+
+
+def _hold(request: Request, size: int) -> None:
+    request.state.held.take(size)
+
+
+def _wrap(app: FastAPI, parts: Parts) -> None:
+    """Put the middleware around it: the last is the outermost."""
+    settings = parts.settings
+    app.add_middleware(BodyLimits, limits=settings.limits, budget=parts.bodies)
+    app.add_middleware(PackedTexts, minimum_size=1000, compresslevel=5)
+    app.add_middleware(
+        Access, gate=parts.gate, hosts=(*settings.hosts, settings.host), origins=origins_of(settings.origins)
+    )
+    if settings.origins:
+        # Around `Access`: a page must be able to read why it is refused.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins_of(settings.origins),
+            allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["Content-Disposition", "ETag", "Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(Requests, metrics=parts.metrics)
+    app.add_middleware(Heads)
+    app.add_middleware(Forwarded, trusted=settings.trusted_proxies, root_path=settings.root_path)
 
 
 def _tell_problems(app: FastAPI) -> None:
@@ -84,16 +118,16 @@ def _tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:
-        status = HTTPStatus(error.status_code)
+        status, path = HTTPStatus(error.status_code), request.state.path[:200]
         told = {
-            HTTPStatus.NOT_FOUND: f"There is nothing at {request.url.path}; /docs lists what there is.",
-            HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not for {request.url.path}; /docs lists what is.",
+            HTTPStatus.NOT_FOUND: f"There is nothing at {path}; /docs lists what there is.",
+            HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not for {path}; /docs lists what is.",
         }.get(status, str(error.detail))
         return _problem(request, status, told, error.headers)
 
 
 def _problem(request: Request, status: HTTPStatus, detail: str, headers: Any = None) -> Response:
-    return problem(status, detail, request.state.request_id, request.url.path, headers)
+    return problem(status, detail, request.state.request_id, request.state.path, headers)
 
 
 def _sentence(error: dict[str, Any]) -> str:

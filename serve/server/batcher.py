@@ -39,7 +39,7 @@ class Batcher:
         limit: Images a call; those of one ask stay together, also when they are more.
         wait: Seconds an image waits for others of its size.
         lanes: Calls of the engine at a time.
-        observe: Called with the images of a call, the seconds its oldest waited, and the seconds it took.
+        observe: Called with the images of a call, the seconds each ask in it waited, and the seconds it took.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Batcher:
         limit: int,
         wait: float,
         lanes: int = 1,
-        observe: Callable[[int, float, float], None] = lambda images, waited, took: None,
+        observe: Callable[[int, Sequence[float], float], None] = lambda images, waited, took: None,
     ) -> None:
         self.limit = limit
         self._engine, self._turns, self._wait, self._observe = engine, turns, wait, observe
@@ -119,7 +119,6 @@ class Batcher:
             self._ask_engine(batch)
 
     def _ask_engine(self, batch: Sequence[_Ask]) -> None:
-        waited = time.monotonic() - batch[0].arrived
         started = time.monotonic()
         try:
             with self._turns.request():
@@ -132,7 +131,7 @@ class Batcher:
             for ask in batch:
                 self._ask_engine([ask])
             return
-        self._observe(len(masks), waited, time.monotonic() - started)
+        self._observe(len(masks), [started - ask.arrived for ask in batch], time.monotonic() - started)
         start = 0
         for ask in batch:
             part = slice(start, start := start + len(ask.images))

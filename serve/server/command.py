@@ -56,7 +56,13 @@ def _models(given: Sequence[str]) -> dict[str, Path]:
 
 def _token(file: Path | None) -> str:
     if file is None:
-        return os.environ.get("SWSSS_TOKEN", "")
+        given = os.environ.get("SWSSS_TOKEN", "")
+        if given and not given.strip():
+            # Whoever sets it wants a token to be asked for.
+            raise UserError(
+                "SWSSS_TOKEN holds only white space; set this environment variable to a token, or unset it."
+            )
+        return given.strip()
     try:
         token = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -149,7 +150,7 @@ class Hub:
             turns = Turns(lanes)
             limit = self.settings.batch or default_batch(engine)
             wait = self.settings.batch_seconds if limit > 1 else 0.0
-            batcher = Batcher(engine, turns, limit, wait, lanes, self.metrics.call)
+            batcher = Batcher(engine, turns, limit, wait, lanes, partial(self.metrics.call, name))
             self._ready[name] = Model(name, engine, batcher, turns)
         log.info("model loaded", model=name, engine=engine.description, identity=engine.identity[:16])
         return self._ready[name]

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
+from swsss.serve.server.bodies import budget_of
+from swsss.serve.server.gate import Gate
 from swsss.serve.server.hub import Hub
 from swsss.serve.server.jobs.corrections import Corrections
 from swsss.serve.server.jobs.desk import Desk
@@ -27,6 +29,8 @@ class Parts:
         desk: Its jobs.
 
     Attributes:
+        gate: Knows who may come in.
+        bodies: Bytes of requests that are in memory.
         service: Labels images for requests.
         review: Shows what jobs made.
         corrections: Takes what people say of it.
@@ -35,6 +39,8 @@ class Parts:
 
     def __init__(self, settings: Settings, metrics: Metrics, hub: Hub, desk: Desk) -> None:
         self.settings, self.metrics, self.hub, self.desk = settings, metrics, hub, desk
+        self.gate, self.bodies = Gate(settings), budget_of(settings.limits)
+        metrics.bodies.set_function(lambda: self.bodies.held)
         self.service = Service(hub, metrics, settings.limits, settings.workers)
         self.review = Review(desk, settings.limits)
         self.corrections = Corrections(self.review, self.service)
@@ -96,7 +102,8 @@ async def _job(job_id: str, desk: TheDesk) -> Job:
 TheJob = Annotated[Job, Depends(_job)]
 
 
-def _item(job: TheJob, number: int, review: TheReview) -> Item:
+# SQLite's integers end somewhere, and so do the images of a job.
+def _item(job: TheJob, number: Annotated[int, Path(ge=0, lt=2**31)], review: TheReview) -> Item:
     return review.item(job, number)
 
 

@@ -15,7 +15,7 @@ from swsss.serve.server.problems import problem
 log = structlog.get_logger()
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_QUIET = {"/healthz", "/metrics", "/health", "/v2/health/live", "/v2/health/ready"}
+_QUIET = {"/healthz", "/readyz", "/metrics", "/health", "/v2/health/live", "/v2/health/ready"}
 _GONE = 499
 """What nginx writes when a client leaves before it is answered."""
 
@@ -37,10 +37,10 @@ class Requests:
             await self.app(scope, receive, send)
             return
         request_id = _id_of(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
+        scope["state"]["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        started, status = time.monotonic(), 0
+        started, status, path = time.monotonic(), 0, scope["state"]["path"]
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -54,10 +54,10 @@ class Requests:
         except ClientDisconnect:
             status = _GONE
         except Exception:
-            log.exception("request failed", path=scope["path"])
+            log.exception("request failed", path=path)
             told = "Something went wrong in the server; its log says more under this request id."
             if not status:
-                answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, told, request_id, scope["path"])
+                answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, told, request_id, path)
                 await answer(scope, receive, watched)
         finally:
             self._take_down(scope, status or _GONE, time.monotonic() - started)
@@ -66,11 +66,12 @@ class Requests:
         route = getattr(scope.get("route"), "path", "") or "other"
         self.metrics.requests.labels(route, scope["method"], status).inc()
         self.metrics.seconds.labels(route).observe(seconds)
-        if scope["path"] not in _QUIET:
+        path = scope["state"]["path"]
+        if path not in _QUIET:
             log.info(
                 "request",
                 method=scope["method"],
-                path=scope["path"],
+                path=path,
                 status=status,
                 seconds=round(seconds, 4),
                 client=(scope.get("client") or ("",))[0],

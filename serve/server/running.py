@@ -1,18 +1,22 @@
 """From what the user told `swsss-serve` to a server that answers."""
 
-import ipaddress
+import os
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 
 import structlog
 import uvicorn
+from uvicorn.server import HANDLED_SIGNALS
 
 from swsss.errors import UserError
-from swsss.serve.server.access import LOOPBACK
 from swsss.serve.server.app import build_app
-from swsss.serve.server.connections import guarded_protocol
+from swsss.serve.server.checks import check_settings
+from swsss.serve.server.connections import SEND_BUFFER, guarded_protocol
+from swsss.serve.server.forwarded import prefix_of
 from swsss.serve.server.hub import Hub
 from swsss.serve.server.jobs.desk import Desk
 from swsss.serve.server.logs import configure_logs
@@ -21,7 +25,9 @@ from swsss.serve.server.parts import Parts
 from swsss.serve.server.settings import Settings
 
 _KEEP_ALIVE_SECONDS = 20
-_LEAVE_SECONDS = 30
+_LEAVE_SECONDS = 7
+_END_SECONDS = 13
+"""From the wish to end to the end. Kubernetes kills after 30 s; what is running then goes on at the next start."""
 
 log = structlog.get_logger()
 
@@ -35,7 +41,7 @@ class Opened:
         listening: What it listens on.
     """
 
-    server: uvicorn.Server
+    server: "Server"
     listening: socket.socket
 
     @property
@@ -45,7 +51,7 @@ class Opened:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def run(self) -> None:
-        """Serve until SIGINT, SIGTERM, or `server.should_exit`."""
+        """Serve until SIGINT or SIGTERM, or `server.should_exit`."""
         self.server.run(sockets=[self.listening])
 
 
@@ -55,7 +61,7 @@ def open_server(settings: Settings) -> Opened:
     Raises:
         UserError: A model, a folder or the address cannot be used, or a token is missing.
     """
-    _check(settings)
+    check_settings(settings)
     metrics = Metrics()
     hub = Hub(settings, metrics)
     _load_models(hub)
@@ -63,7 +69,7 @@ def open_server(settings: Settings) -> Opened:
     desk = Desk(settings, hub, metrics)
     config = uvicorn.Config(
         build_app(Parts(settings, metrics, hub, desk)),
-        http=guarded_protocol(settings.limits.header_seconds, settings.limits.connections),
+        http=guarded_protocol(settings.limits),
         ws="none",
         log_config=None,
         access_log=False,
@@ -72,7 +78,7 @@ def open_server(settings: Settings) -> Opened:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_LEAVE_SECONDS,
     )
-    return Opened(_Server(config, desk.events.close), listening)
+    return Opened(Server(config, desk.events.close), listening)
 
 
 def run(settings: Settings, tell: Callable[[str], None]) -> None:
@@ -87,22 +93,57 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
     """
     configure_logs()
     opened = open_server(settings)
+    # A thread that is deep in an engine or a disk cannot be asked to end, and Python would wait for it.
+    opened.server.exit_anyway = True
     tell(f"swsss-serve listens on {opened.address}")
+    tell(_how_to_open(settings, opened.address))
     opened.run()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, which tells those who listen to events that it closes, or it would wait for them to leave."""
+class Server(uvicorn.Server):
+    """uvicorn, which tells those who listen to events that it closes, or it would wait for them to leave.
+
+    Attributes:
+        exit_anyway: Whether the process ends in time even if something in it does not; for a process of its own.
+    """
+
+    exit_anyway = False
 
     def __init__(self, config: uvicorn.Config, closing: Callable[[], None]) -> None:
         super().__init__(config)
         self._closing = closing
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        if self.exit_anyway:
+            end = threading.Timer(_END_SECONDS, os._exit, [0])
+            end.daemon = True
+            end.start()
         self._closing()
-        super().handle_exit(sig, frame)
-        # uvicorn raises it again once all is done; to be asked to end is no failure.
-        self._captured_signals.clear()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As in uvicorn, which would raise the signal again at the end: to be asked to end is no failure."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _how_to_open(settings: Settings, address: str) -> str:
+    """A line that says where the page is, and what to log in with."""
+    if settings.host in {"0.0.0.0", "::"}:  # noqa: S104 - only compared
+        address = f"http://{socket.gethostname()}:{address.rpartition(':')[2]}"
+    told = f"Open {address}{prefix_of(settings.root_path)}/ in a browser"
+    if settings.token:
+        told += "; log in with the token this server was started with (SWSSS_TOKEN or --token-file)"
+    return f"{told}."
 
 
 def _load_models(hub: Hub) -> None:
@@ -117,30 +158,12 @@ def _load_models(hub: Hub) -> None:
                 log.warning("model left out", model=name, reason=str(error))
 
 
-def _check(settings: Settings) -> None:
-    if not settings.token and not _is_loopback(settings.host):
-        raise UserError(
-            f"--host {settings.host} lets other machines in, so a token is needed: set the environment variable "
-            "SWSSS_TOKEN, or name a file with --token-file."
-        )
-    for option, folder in (("--root", settings.root), ("--models", settings.folder)):
-        if folder is not None and not folder.is_dir():
-            raise UserError(f"{option} {folder} is no folder.")
-
-
-def _is_loopback(host: str) -> bool:
-    if host in LOOPBACK:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Connections that are taken from it inherit this.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     try:
         listening.bind((settings.host, settings.port))
     except (OSError, OverflowError) as error:

@@ -131,7 +131,9 @@ class Service:
             claim = await self._claim(self._needed(model, height, width, tags, name))
 
             async def labelling() -> Answer:
+                started = time.monotonic()
                 pixels, orientation = await self.work(lambda: self._decode(data, name))
+                self.metrics.statistics(model.name).read_input(time.monotonic() - started)
                 return await self._label(model, pixels, orientation, name, tags, ignore_below, upright)
 
             return await self._keeping(claim, labelling())
@@ -194,11 +196,14 @@ class Service:
     async def _infer(self, model: Model, images: Pixels, wanted: Candidates) -> tuple[Pixels, Pixels]:
         try:
             limit = model.batcher.limit
-            parts = [
-                asyncio.wrap_future(model.batcher.submit(images[start : start + limit], wanted[start : start + limit]))
-                for start in range(0, len(images), limit)
-            ]
-            answers = await asyncio.gather(*parts)
+            with self.metrics.statistics(model.name).request(len(images)):
+                parts = [
+                    asyncio.wrap_future(
+                        model.batcher.submit(images[start : start + limit], wanted[start : start + limit])
+                    )
+                    for start in range(0, len(images), limit)
+                ]
+                answers = await asyncio.gather(*parts)
         except Exception as error:
             self.metrics.failures.labels("infer", "request").inc(len(images))
             raise UserError(f"The model could not label this: {type(error).__name__}: {error}") from error

@@ -1,8 +1,6 @@
 """Models as the Open Inference Protocol sees them: what is asked of the server, what is told of each."""
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from swsss.data.images import Pixels
@@ -10,6 +8,7 @@ from swsss.export.metadata import ModelInfo
 from swsss.serve.engines import Candidates
 from swsss.serve.server.protocols.inference_request import VERSION
 from swsss.serve.server.protocols.inference_tensors import OUTPUTS, TensorSpec, inputs_of
+from swsss.serve.server.statistics import Statistics
 
 PLATFORM = "swsss"
 
@@ -38,6 +37,10 @@ class Labelling(Protocol):
         """Every known model: its name, whether it is ready, and why not."""
         ...
 
+    def statistics(self, model: str) -> Statistics:
+        """How often a model was asked; who calls `infer` counts reading and writing."""
+        ...
+
     async def infer(self, model: str, images: Pixels, candidates: Candidates) -> tuple[Pixels, Pixels]:
         """Label uint8 [N, H, W, 3] with int64 [N, K] candidates: masks and confidences, uint8 [N, H, W]."""
         ...
@@ -49,53 +52,6 @@ class Labelling(Protocol):
     async def unload(self, name: str) -> None:
         """Take a model out of service; `UserError` when it cannot be."""
         ...
-
-
-@dataclass
-class Statistics:
-    """How often a model was asked since the server started.
-
-    Args:
-        last: When it answered last, in milliseconds of Unix time.
-        images: Labelled in all.
-        success: Number of requests that were answered.
-        success_ns: Nanoseconds they took in the model and in its queue.
-        fail: Number of requests that were refused or failed.
-        fail_ns: Nanoseconds they took.
-    """
-
-    last: int = 0
-    images: int = 0
-    success: int = 0
-    success_ns: int = 0
-    fail: int = 0
-    fail_ns: int = 0
-
-    def succeeded(self, images: int, started: int) -> None:
-        """Count an answer with so many images that was begun at `time.perf_counter_ns()`."""
-        self.last = time.time_ns() // 1_000_000
-        self.images += images
-        self.success += 1
-        self.success_ns += time.perf_counter_ns() - started
-
-    def failed(self, started: int) -> None:
-        """Count a failure."""
-        self.fail += 1
-        self.fail_ns += time.perf_counter_ns() - started
-
-    def told(self, model: str) -> dict[str, object]:
-        """An element of `model_stats`."""
-        return {
-            "name": model,
-            "version": VERSION,
-            "last_inference": self.last,
-            "inference_count": self.images,
-            "execution_count": self.success,
-            "inference_stats": {
-                "success": {"count": self.success, "ns": self.success_ns},
-                "fail": {"count": self.fail, "ns": self.fail_ns},
-            },
-        }
 
 
 def model_metadata(name: str, info: ModelInfo) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
@@ -19,11 +18,11 @@ from swsss.serve.server.protocols.inference_models import (
     INFER_BODY,
     PLATFORM,
     Labelling,
-    Statistics,
     model_config,
     model_metadata,
 )
 from swsss.serve.server.protocols.inference_request import (
+    PARSED_AT_ONCE,
     VERSION,
     InferenceRequest,
     RepositoryRequest,
@@ -36,12 +35,18 @@ from swsss.serve.server.protocols.inference_request import (
 JSON_LENGTH = "Inference-Header-Content-Length"
 
 ReadBody = Callable[[Request], Awaitable[bytes]]
+Hold = Callable[[Request, int], None]
 
 _EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]
 
 
 def inference_router(
-    labelling: Labelling, read_body: ReadBody, *, max_bytes: int = 1 << 28, guards: Sequence[Depends] = ()
+    labelling: Labelling,
+    read_body: ReadBody,
+    *,
+    max_bytes: int = 1 << 28,
+    hold: Hold = lambda request, size: None,
+    guards: Sequence[Depends] = (),
 ) -> APIRouter:
     """Make the routes below `/v2`. Every error they give is `{"error": "one sentence"}`.
 
@@ -49,9 +54,10 @@ def inference_router(
         labelling: The models.
         read_body: Reads the body of a request within the server's limits.
         max_bytes: Most bytes of a body whose gzip or deflate is undone.
+        hold: Called with the bytes of a body that was packed, before it is worked on; may refuse them.
         guards: Dependencies of the routes that label, looked at before a body is read.
     """
-    routes = _Routes(labelling, read_body, max_bytes)
+    routes = _Routes(labelling, read_body, max_bytes, hold)
     router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"], route_class=_Route)
 
     def add(method: str, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
@@ -93,11 +99,12 @@ class _Route(APIRoute):
 
 
 class _Routes:
-    def __init__(self, labelling: Labelling, read_body: ReadBody, max_bytes: int) -> None:
+    def __init__(self, labelling: Labelling, read_body: ReadBody, max_bytes: int, hold: Hold) -> None:
         self._labelling = labelling
         self._read_body = read_body
         self._max_bytes = max_bytes
-        self._statistics: defaultdict[str, Statistics] = defaultdict(Statistics)
+        self._hold = hold
+        self._parsing = asyncio.Semaphore(PARSED_AT_ONCE)
 
     async def server(self) -> dict[str, object]:
         """Name, version and extensions of the server."""
@@ -127,29 +134,29 @@ class _Routes:
         return model_config(name, self._info(name, version))
 
     async def statistics(self, name: str, version: str = VERSION) -> dict[str, object]:
-        """How often a model was asked through this protocol, and how long it took."""
+        """How often requests asked a model, and how long it took."""
         self._info(name, version)
-        return {"model_stats": [self._statistics[name].told(name)]}
+        return {"model_stats": [self._labelling.statistics(name).told(name, VERSION)]}
 
     async def all_statistics(self) -> dict[str, object]:
         """The same of every model."""
-        return {"model_stats": [self._statistics[name].told(name) for name in self._labelling.models()]}
+        names = self._labelling.models()
+        return {"model_stats": [self._labelling.statistics(name).told(name, VERSION) for name in names]}
 
     async def infer(self, request: Request, name: str, version: str = VERSION) -> Response:
         """Label images; tensors as JSON, or binary behind it (then `Inference-Header-Content-Length` is its length)."""
         # Also for a model that is not there: a client that still sends would not see the answer.
         body = await self._read_body(request)
         info = self._info(name, version)
-        asked = await asyncio.to_thread(self._parse, request, body, info)
-        started = time.perf_counter_ns()
-        try:
-            mask, confidence = await self._labelling.infer(name, asked.images, asked.candidates)
-        except BaseException:
-            self._statistics[name].failed(started)
-            raise
-        self._statistics[name].succeeded(len(mask), started)
-        arrays = {"mask": mask, "confidence": confidence}
+        statistics = self._labelling.statistics(name)
+        async with self._parsing:
+            started = time.monotonic()
+            asked = await asyncio.to_thread(self._parse, request, body, info)
+            statistics.read_input(time.monotonic() - started)
+        mask, confidence = await self._labelling.infer(name, asked.images, asked.candidates)
+        arrays, started = {"mask": mask, "confidence": confidence}, time.monotonic()
         content, length = await asyncio.to_thread(write_response, asked, name, arrays)
+        statistics.wrote_output(time.monotonic() - started)
         if length is None:
             return Response(content, media_type="application/json")
         return Response(content, headers={JSON_LENGTH: str(length)}, media_type="application/octet-stream")
@@ -195,7 +202,10 @@ class _Routes:
 
     def _parse(self, request: Request, body: bytes, info: ModelInfo) -> InferenceRequest:
         encoding = request.headers.get("Content-Encoding", "").strip().lower()
-        return parse_request(unpack(body, encoding, self._max_bytes), request.headers.get(JSON_LENGTH), info)
+        unpacked = unpack(body, encoding, self._max_bytes)
+        if unpacked is not body:
+            self._hold(request, len(unpacked))
+        return parse_request(unpacked, request.headers.get(JSON_LENGTH), info)
 
 
 async def _not_offered(path: str) -> None:

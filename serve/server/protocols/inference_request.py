@@ -29,6 +29,12 @@ from swsss.serve.server.protocols.inference_tensors import (
 MAX_IMAGES = 256
 """Of one request: tiny images take little of a body, but each takes the memory of a whole picture in the net."""
 
+MOST_VALUES = 4_000_000
+"""Of one body in JSON: each takes many times the memory of its digits; larger tensors come as binary."""
+
+PARSED_AT_ONCE = 2
+"""Bodies that are parsed at a time, for the same reason."""
+
 VERSION = "1"
 """The one version every model has."""
 
@@ -108,8 +114,10 @@ def parse_json(model: type[_Model], text: bytes) -> _Model:
     """Read JSON from outside into a pydantic model.
 
     Raises:
-        UserError: The first thing that is wrong with it.
+        UserError: The first thing that is wrong with it, or it has too many values.
     """
+    if text.count(b",") + text.count(b"[") + text.count(b"{") > MOST_VALUES:
+        raise UserError(f"The JSON holds more than {MOST_VALUES} values; send less, or tensors as binary data.")
     try:
         return model.model_validate_json(text)
     except ValidationError as error:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, Protocol
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.params import Depends
@@ -17,7 +16,7 @@ from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.export.metadata import ModelInfo
 from swsss.serve.records import Labelled
-from swsss.serve.server.protocols.inference_request import parse_json
+from swsss.serve.server.protocols.inference_request import PARSED_AT_ONCE, parse_json
 from swsss.serve.server.protocols.inference_tensors import Part
 from swsss.serve.server.protocols.label_studio_config import (
     EXAMPLE_CONFIG,
@@ -30,6 +29,12 @@ from swsss.serve.server.protocols.label_studio_regions import brush_regions
 
 _AT_ONCE = 8
 """Tasks of a request that are worked on together, so that the server can batch them; more would only wait."""
+
+_MOST_TASKS = 16
+"""Tasks of all requests whose images are in memory at a time."""
+
+_FETCH_SECONDS = 90.0
+"""After which a request fetches no more images: Label Studio itself waits for 100 s."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +76,7 @@ class _Task(Part):
 
 
 class _Predict(Part):
-    tasks: Annotated[list[_Task], FailFast()]
+    tasks: Annotated[list[_Task], FailFast()] = Field(max_length=1000)
     label_config: str
 
 
@@ -113,6 +118,8 @@ class _Routes:
     def __init__(self, labelling: Labelling, read_body: ReadBody, fetch: Fetch) -> None:
         self._labelling = labelling
         self._read_body = read_body
+        self._parsing = asyncio.Semaphore(PARSED_AT_ONCE)
+        self._tasks = asyncio.Semaphore(_MOST_TASKS)
         self._fetch = fetch
 
     async def health(self) -> dict[str, str]:
@@ -143,14 +150,22 @@ class _Routes:
         model, classes = self._model()
         version = self._version(model)
         with _told():
-            asked = await asyncio.to_thread(parse_json, _Predict, body)
+            async with self._parsing:
+                asked = await asyncio.to_thread(parse_json, _Predict, body)
             config = read_config(asked.label_config, classes)
         if config.left_out:
             logger.warning("Without a label in the interface, these are left out: %s", ", ".join(config.left_out))
+        del body
         found: list[dict[str, object] | UserError] = []
+        until = asyncio.get_running_loop().time() + _FETCH_SECONDS
+
+        async def prediction(task: _Task) -> dict[str, object] | UserError:
+            async with self._tasks:
+                return await self._prediction(task, until, model, version, classes, config)
+
         for start in range(0, len(asked.tasks), _AT_ONCE):
             some = asked.tasks[start : start + _AT_ONCE]
-            found += await asyncio.gather(*(self._prediction(task, model, version, classes, config) for task in some))
+            found += await asyncio.gather(*map(prediction, some))
         failed = [one for one in found if isinstance(one, UserError)]
         if failed and len(failed) == len(found):
             raise HTTPException(422, f"None of the tasks ({len(found)}) could be labelled; the first: {failed[0]}")
@@ -176,12 +191,12 @@ class _Routes:
         return f"{model}-{self._labelling.identity(model)[:12]}"
 
     async def _prediction(
-        self, task: _Task, model: str, version: str, classes: ClassTable, config: BrushConfig
+        self, task: _Task, until: float, model: str, version: str, classes: ClassTable, config: BrushConfig
     ) -> dict[str, object] | UserError:
         try:
             address = _address(task, config.key)
             tags = tags_of(task.data, task.annotations or [], classes)
-            data = await self._fetch(address)
+            data = await self._fetch_until(until, address)
             row, mask = await self._labelling.label_bytes(model, data, "its image", tags)
         except UserError as error:
             logger.warning("Task %s could not be labelled: %s", task.id, error)
@@ -190,16 +205,18 @@ class _Routes:
         result = await asyncio.to_thread(brush_regions, row, mask, classes, config, unique)
         return {"result": result, "score": row.mean_confidence, "model_version": version}
 
+    async def _fetch_until(self, until: float, address: str) -> bytes:
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._fetch(address)
+        except TimeoutError:
+            raise UserError("there was no time left to fetch its image.") from None
+
 
 def _address(task: _Task, key: str) -> str:
     address = task.data.get(key)
     if not isinstance(address, str) or not address:
         raise UserError(f"it has no '{key[:80]}', where the labelling interface looks for the image.")
-    try:
-        # Images inside the address are long, and urlsplit keeps what it has split.
-        urlsplit("data:" if address.startswith("data:") else address)
-    except ValueError:
-        raise UserError(f"'{address[:200]}' is no address of an image.") from None
     return address
 
 

@@ -18,6 +18,9 @@ EXAMPLE_CONFIG = (
 _LONGEST = 1 << 20
 """Characters of a labelling interface; real ones have thousands."""
 
+_MOST_TAGS = 50_000
+"""Characters of the tags of a task, or tags in a list."""
+
 
 @dataclass(frozen=True)
 class BrushConfig:
@@ -113,6 +116,8 @@ def _tags(root: ET.Element, name: str) -> Iterator[ET.Element]:
 
 
 def _names(value: Any, key: str, classes: ClassTable) -> tuple[str, ...]:
+    if isinstance(value, str | list) and len(value) > _MOST_TAGS:
+        raise UserError(f"'{key}' is longer than {_MOST_TAGS}; give the classes of one image.")
     if isinstance(value, str):
         value = [value] if value.strip() in classes.ids else SEPARATORS.split(value)
     if not isinstance(value, list):

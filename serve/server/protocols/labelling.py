@@ -10,6 +10,7 @@ from swsss.export.metadata import ModelInfo
 from swsss.serve.engines import Candidates
 from swsss.serve.records import Labelled
 from swsss.serve.server.service import Service
+from swsss.serve.server.statistics import Statistics
 from swsss.serve.server.tags import tags_of
 
 
@@ -38,6 +39,10 @@ class Labelling:
     def index(self) -> Sequence[tuple[str, bool, str]]:
         """Every model there is a file for: name, whether it is ready, and if not, why."""
         return self.service.hub.index()
+
+    def statistics(self, model: str) -> Statistics:
+        """How often a model was asked."""
+        return self.service.metrics.statistics(model)
 
     async def load(self, name: str) -> None:
         """Load a model, or load it anew."""

@@ -107,7 +107,9 @@ async def label(
     )
     started = time.monotonic()
     response = await service.work(lambda: _respond(chosen, answer, wants_json))
-    service.metrics.stage.labels("encode").observe(time.monotonic() - started)
+    took = time.monotonic() - started
+    service.metrics.stage.labels("encode").observe(took)
+    service.metrics.statistics(chosen.name).wrote_output(took)
     return response
 
 

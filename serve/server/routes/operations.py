@@ -3,30 +3,27 @@
 from http import HTTPStatus
 from importlib.metadata import version
 from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Any
 
-import fastapi_offline
 from fastapi import APIRouter, Body, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
-from swsss.serve.server.access import COOKIE, session_of
 from swsss.serve.server.bodies import JSON, check_type
+from swsss.serve.server.heads import CheckedFiles
 from swsss.serve.server.parts import TheParts
-from swsss.serve.server.problems import Refused
 
+_VERSION = version("swsss")
 _DOCS = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>swsss-serve: all routes</title>
-<link rel="icon" href="/page/icon.svg">
-<link rel="stylesheet" href="/docs-files/swagger-ui.css">
+<link rel="icon" href="page/icon.svg">
+<link rel="stylesheet" href="docs-files/swagger-ui.css">
 <div id="routes"></div>
-<script src="/docs-files/swagger-ui-bundle.js"></script>
-<script src="/page/docs.js"></script>
+<script src="docs-files/swagger-ui-bundle.js"></script>
+<script src="page/docs.js"></script>
 </html>
 """
 
@@ -39,27 +36,30 @@ class Login(BaseModel):
     token: str = Field(max_length=1000)
 
 
-def page_folder() -> Path:
-    """Where the page's files lie."""
-    return Path(str(files("swsss.serve.server.page")))
+def page_files() -> CheckedFiles:
+    """The page; development installs link its files."""
+    return CheckedFiles(directory=str(files("swsss.serve.server.page")), follow_symlink=True)
 
 
-def docs_files() -> StaticFiles:
+def docs_files() -> CheckedFiles:
     """Swagger UI, from a package, so that it works offline."""
-    return StaticFiles(directory=Path(fastapi_offline.__file__).parent / "static")
+    return CheckedFiles(directory=str(files("fastapi_offline") / "static"))
+
+
+_PAGE = page_files()
 
 
 router = APIRouter(tags=["operations"])
 
 
 @router.get("/", include_in_schema=False)
-async def page() -> Response:
-    return FileResponse(page_folder() / "index.html", headers={"Cache-Control": "no-cache"})
+async def page(request: Request) -> Response:
+    return await _PAGE.get_response("index.html", request.scope)
 
 
 @router.get("/favicon.ico", include_in_schema=False)
-async def icon() -> Response:
-    return FileResponse(page_folder() / "icon.svg", media_type="image/svg+xml")
+async def icon(request: Request) -> Response:
+    return await _PAGE.get_response("icon.svg", request.scope)
 
 
 @router.get("/docs", include_in_schema=False)
@@ -67,11 +67,17 @@ async def docs() -> Response:
     return HTMLResponse(_DOCS)
 
 
-@router.get("/healthz", summary="Whether this server lives, and its models are ready")
-async def healthz(parts: TheParts) -> Response:
-    ready = [model.name for model in parts.hub.ready()]
+@router.get("/healthz", summary="Whether this server lives")
+async def healthz() -> dict[str, str]:
+    return {"status": "ok", "version": _VERSION}
+
+
+@router.get("/readyz", summary="Whether the default model is ready to answer")
+async def readyz(parts: TheParts) -> Response:
+    default = parts.hub.default
+    ready = any(name == default and is_ready for name, is_ready, _ in parts.hub.index())
     status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-    return JSONResponse({"status": "ok" if ready else "no model", "version": version("swsss"), "models": ready}, status)
+    return JSONResponse({"status": "ready" if ready else "not ready", "model": default}, status)
 
 
 @router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
@@ -86,12 +92,11 @@ async def figures(parts: TheParts) -> Response:
 @router.post("/v1/session", status_code=HTTPStatus.NO_CONTENT, summary="Exchange the token for a cookie")
 async def session(request: Request, parts: TheParts, login: Annotated[Login, Body()]) -> Response:
     check_type(request, JSON)
-    token = parts.settings.token
-    if token and session_of(login.token) != session_of(token):
-        raise Refused(HTTPStatus.UNAUTHORIZED, "This is not the token swsss-serve was started with.")
     response = Response(status_code=HTTPStatus.NO_CONTENT)
-    secure = request.url.scheme == "https"
-    response.set_cookie(COOKIE, session_of(token), httponly=True, samesite="strict", secure=secure)
+    # The proxy may not say that it talks TLS, but then the browser does.
+    secure = "https" in {request.url.scheme, request.headers.get("origin", "").partition("://")[0]}
+    client = request.client.host if request.client else ""
+    parts.gate.open_session(login.token, client, response, secure)
     return response
 
 
@@ -99,7 +104,7 @@ def openapi_texts() -> dict[str, Any]:
     """Title and introduction of the description of all routes."""
     return {
         "title": "swsss-serve",
-        "version": version("swsss"),
+        "version": _VERSION,
         "description": (
             "Masks for images among the classes their tags allow: one at a time (`/v1/label`), as jobs (`/v1/jobs`), "
             "through the Open Inference Protocol (`/v2`), or as a backend of Label Studio (`/predict`)."
