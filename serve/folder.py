@@ -10,6 +10,7 @@ from swsss.data.classes import ClassTable
 from swsss.data.files import write_whole
 from swsss.errors import UserError
 from swsss.serve.convert import convert
+from swsss.serve.in_flight import InFlight, Stage
 from swsss.serve.journal import Journal
 from swsss.serve.manifest import write_failures, write_manifest
 from swsss.serve.plan import Item, Plan
@@ -17,6 +18,7 @@ from swsss.serve.records import Failed, Labelled
 from swsss.serve.report import Speed, summarise, write_report
 
 JOURNAL = "journal.sqlite"
+_IN_FLIGHT = f"{JOURNAL}-inflight"
 
 _LEFTOVER = ".*.tmp"
 
@@ -41,12 +43,39 @@ class LabelsFolder:
         self.journal = Journal(path / JOURNAL)
         if self.journal.interrupted:
             _sweep(path)
+        self.flight = InFlight(path / _IN_FLIGHT)
+        self._suspects = {} if overwrite else self.journal.suspects()
+        self._accuse_those_left(self.flight.left)
 
     def __enter__(self) -> "LabelsFolder":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.flight.close()
         self.journal.close()
+
+    def suspected(self, item: Item) -> tuple[str, int]:
+        """At which stage, and of how many deaths of a process, an image is suspected; of none if it has changed."""
+        key, stage, deaths = self._suspects.get(item.image, (b"", "", 0))
+        return (stage, deaths) if key == item.key else ("", 0)
+
+    def suspects(self, names: Iterable[str]) -> list[Item]:
+        """Those of the images that are suspected of a death."""
+        items = [self.plan.item(name) for name in names if name in self._suspects]
+        return [item for item in items if self.suspected(item)[1]]
+
+    def accuse(self, item: Item, stage: str, deaths: int) -> None:
+        """Suspect an image of so many deaths."""
+        self.journal.accuse(item.image, item.key, stage, deaths)
+        self._suspects[item.image] = item.key, stage, deaths
+
+    def _accuse_those_left(self, left: Mapping[str, Stage]) -> None:
+        """Suspect the images that were in flight when a process died; one that was alone, of one death more."""
+        for image, stage in left.items():
+            if image in self.plan.wanted and not self.overwrite:
+                item = self.plan.item(image)
+                deaths = self.suspected(item)[1]
+                self.accuse(item, stage, deaths + 1 if len(left) == 1 else max(1, deaths))
 
     def is_due(self, item: Item, *, confidence: bool) -> bool:
         """Whether an image has to be labelled: it is not, or something that decides its mask has changed."""

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from swsss.data.image_size import read_image_size
 from swsss.data.images import Pixels, orient, read_image
 from swsss.errors import UserError
 from swsss.serve.engines import Engine
+from swsss.serve.in_flight import InFlight
 from swsss.serve.memory import Claim, MemoryBudget, check_image
 from swsss.serve.plan import Item
 from swsss.serve.records import Failed, Labelled
@@ -61,13 +63,21 @@ class Intake:
         workers: Threads.
         depth: Images looked at or decoded, and not taken yet.
         max_pixels: Images with more fail.
+        flight: Told what is being decoded.
     """
 
     def __init__(
-        self, engine: Engine, images: Path, budget: MemoryBudget, workers: int, depth: int, max_pixels: int = MAX_PIXELS
+        self,
+        engine: Engine,
+        images: Path,
+        budget: MemoryBudget,
+        workers: int,
+        depth: int,
+        max_pixels: int = MAX_PIXELS,
+        flight: InFlight | None = None,
     ) -> None:
         self._engine, self._images, self._budget, self._max_pixels = engine, images, budget, max_pixels
-        self._workers, self._depth = workers, depth
+        self._workers, self._depth, self._flight = workers, depth, flight
         self.on_gpu = "CPU" not in engine.description
         self._claims: set[Claim] = set()
 
@@ -140,8 +150,9 @@ class Intake:
     def _decode(self, image: _Sized, claim: Claim) -> Decoded | Outcome:
         started = time.perf_counter()
         try:
-            # No more than it had when it was measured.
-            pixels, orientation = read_image(self._images / image.item.image, image.pixels)
+            with nullcontext() if self._flight is None else self._flight.during("decode", [image.item.image]):
+                # No more than it had when it was measured.
+                pixels, orientation = read_image(self._images / image.item.image, image.pixels)
         except UserError as error:
             self.let_go(claim)
             return self._failed(image.item, error)

@@ -23,6 +23,9 @@ CREATE TABLE IF NOT EXISTS labelled (
 CREATE TABLE IF NOT EXISTS failed (
     image BLOB PRIMARY KEY, stage TEXT NOT NULL, reason BLOB NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS suspects (
+    image BLOB PRIMARY KEY, key BLOB NOT NULL, stage TEXT NOT NULL, deaths INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 
 
@@ -108,13 +111,26 @@ class Journal:
             *(json.dumps(row.pixels), json.dumps(row.confidence), row.mean_confidence, row.seconds),
         )
         self.database.execute("INSERT OR REPLACE INTO labelled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-        self.database.execute("DELETE FROM failed WHERE image = ?", (_bytes(row.image),))
+        for table in ("failed", "suspects"):
+            self.database.execute(f"DELETE FROM {table} WHERE image = ?", (_bytes(row.image),))
 
     def add_failed(self, row: Failed) -> None:
         """Note that an image could not be labelled."""
         values = (_bytes(row.image), row.stage, _bytes(row.reason))
         self.database.execute("INSERT OR REPLACE INTO failed VALUES (?, ?, ?)", values)
         self.database.execute("DELETE FROM labelled WHERE image = ?", (_bytes(row.image),))
+
+    def accuse(self, image: str, key: bytes, stage: str, deaths: int) -> None:
+        """Note, on disk at once, of how many deaths of a process an image is suspected: once in flight, then alone."""
+        self.database.execute(
+            "INSERT OR REPLACE INTO suspects VALUES (?, ?, ?, ?)", (_bytes(image), key, stage, deaths)
+        )
+        self.save()
+
+    def suspects(self) -> dict[str, tuple[bytes, str, int]]:
+        """Key, stage and number of deaths of every image that is suspected of any."""
+        rows = self.database.execute("SELECT image, key, stage, deaths FROM suspects")
+        return {_text(image): (key, stage, deaths) for image, key, stage, deaths in rows}
 
     def save(self) -> None:
         """Bring what was noted to disk."""

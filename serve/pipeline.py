@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from swsss.data.headers import MAX_PIXELS
 from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.serve.engines import Candidates, Engine
+from swsss.serve.in_flight import InFlight
 from swsss.serve.intake import Decoded, Intake, Outcome
 from swsss.serve.memory import MemoryBudget, cost
 from swsss.serve.plan import Item
@@ -47,6 +48,7 @@ class Pipeline:
         workers: Threads that decode, and as many that write.
         budget: Memory that images may take, shared with whoever else labels in this process.
         max_pixels: Images with more fail.
+        flight: Told what is being decoded and labelled.
     """
 
     engine: Engine
@@ -56,6 +58,7 @@ class Pipeline:
     workers: int
     budget: MemoryBudget = field(default_factory=MemoryBudget)
     max_pixels: int = MAX_PIXELS
+    flight: InFlight | None = None
 
     def run(self, items: Iterable[Item], stop: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
         """Label images.
@@ -72,7 +75,7 @@ class Pipeline:
         """
         writing: deque[Future[Outcome]] = deque()
         depth = 2 * (self.workers + self.batch)
-        intake = Intake(self.engine, self.images, self.budget, self.workers, depth, self.max_pixels)
+        intake = Intake(self.engine, self.images, self.budget, self.workers, depth, self.max_pixels, self.flight)
         with (
             closing(intake),
             ThreadPoolExecutor(self.workers, "write") as writers,
@@ -155,7 +158,9 @@ class Pipeline:
 
     def _ask(self, group: Sequence[Decoded]) -> tuple[Pixels, Pixels]:
         pixels = group[0].pixels[None] if len(group) == 1 else np.stack([image.pixels for image in group])
-        return self.engine.label(pixels, self._candidates(group))
+        names = [image.item.image for image in group]
+        with nullcontext() if self.flight is None else self.flight.during("infer", names):
+            return self.engine.label(pixels, self._candidates(group))
 
     def _candidates(self, group: Sequence[Decoded]) -> Candidates:
         everything = range(len(self.engine.info.classes))

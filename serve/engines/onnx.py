@@ -39,12 +39,16 @@ class OnnxEngine:
         device: "auto" (CUDA where it works, else the CPU), "cpu", "cuda" or "tensorrt".
         threads: Of the CPU provider; 0 takes every core this process may use.
 
+    Attributes:
+        reopen: What `open_engine` is to be given in another process.
+
     Raises:
         UserError: The file is missing, cut short, not ours or of a newer format, or the device cannot be used.
     """
 
     def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
         self.path = path
+        self.reopen = str(path.resolve()), device, threads
         self.threads = threads or len(os.sched_getaffinity(0))
         data = _read(path)
         self.identity = hashlib.sha256(data).hexdigest()
