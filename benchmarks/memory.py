@@ -9,8 +9,6 @@ while the large one was labelled, less that before; `left` is what is resident a
 
 import argparse
 import json
-import os
-import platform
 import re
 import subprocess
 import sys
@@ -21,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from PIL import Image
 

@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import posixpath
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from swsss.data.classes import ClassTable
-from swsss.data.files import write_whole
+from swsss.data.classes import IGNORE, ClassTable
+from swsss.data.files import leads_inside, write_whole
 from swsss.errors import UserError
 from swsss.serve.convert import convert
 from swsss.serve.in_flight import InFlight, Stage
@@ -83,7 +85,8 @@ class LabelsFolder:
         if done is None:
             return True
         key, mask, has_confidence = done
-        if key != item.key or not (self.path / "masks" / mask).exists():
+        # The key holds the name of the mask; that of another one is not from us, and no such file is looked at.
+        if key != item.key or mask != item.mask or not (self.path / "masks" / mask).exists():
             return True
         return confidence and not (has_confidence and (self.path / "confidence" / mask).exists())
 
@@ -91,10 +94,16 @@ class LabelsFolder:
         """Hand items on to be labelled. What was known of their masks is forgotten before these can be written over.
 
         A mask that is to get another name is removed: it would pass for a label.
+
+        Raises:
+            UserError: A link leads out of the labels folder to where a mask would be written.
         """
+        inside = None
         for item in items:
+            if inside != (inside := posixpath.dirname(item.mask)):
+                self._check_inside(item.mask)
             before = self.journal.done(item.image)
-            if before is not None and before[1] != item.mask:
+            if before is not None and before[1] != item.mask and _may_be_its_mask(before[1], item.image):
                 self._remove(before[1])
             self.journal.forget(item.image, item.mask)
             yield item
@@ -111,8 +120,15 @@ class LabelsFolder:
 
     def _remove(self, mask: str) -> None:
         for part in ("masks", "confidence"):
-            if os.path.lexists(self.path / part / mask):  # also when the name is too long to exist
+            # Also when the name is too long to exist.
+            if os.path.lexists(self.path / part / mask) and leads_inside(self.path, f"{part}/{mask}"):
                 (self.path / part / mask).unlink()
+
+    def _check_inside(self, mask: str) -> None:
+        for part in ("masks", "confidence"):
+            if not leads_inside(self.path, f"{part}/{mask}"):
+                where = self.path / part / mask
+                raise UserError(f"{where} would lie outside {self.path}, where a link leads; remove the link.")
 
     def finish(
         self,
@@ -132,11 +148,19 @@ class LabelsFolder:
             Number of images that could not be labelled, and of those missing in a format.
         """
         wanted = self.plan.wanted.__contains__
+
+        def labelled() -> Iterator[Labelled]:
+            for row in self.journal.labelled(self.recipe, wanted):
+                if not {*(row.tags or ()), *row.pixels, *row.confidence} <= known:
+                    raise sqlite3.DatabaseError("a class that the model has not")
+                yield row
+
+        known = {*range(len(classes)), IGNORE}
         write_whole(self.path / "classes.txt", "".join(f"{name}\n" for name in classes.names).encode())
-        write_manifest(self.path / "manifest.csv", self.journal.labelled(self.recipe, wanted), classes)
+        write_manifest(self.path / "manifest.csv", labelled(), classes)
         write_failures(self.path / "failures.csv", self.journal.failed(wanted))
         missing = _missing(self.path, formats, image_prefix, progress) if formats else 0
-        summary = summarise(self.journal.labelled(self.recipe, wanted), self.journal.failed(wanted), classes)
+        summary = summarise(labelled(), self.journal.failed(wanted), classes)
         write_report(self.path / "report.html", summary, self.plan.folder, self.path / "masks", facts, speed)
         self.journal.finish()
         return summary.failed, missing
@@ -145,6 +169,11 @@ class LabelsFolder:
 def _missing(path: Path, formats: Sequence[str], image_prefix: str, progress: Callable[[int, int], None]) -> int:
     converted = convert(path, formats, image_prefix=image_prefix, progress=progress)
     return len({row.image for row in converted.failed})
+
+
+def _may_be_its_mask(mask: str, image: str) -> bool:
+    """Whether a mask may be that of an image, under the name it has or had: whatever a journal says, no other goes."""
+    return mask in {f"{image}.png", f"{posixpath.splitext(image)[0]}.png"}
 
 
 def _see_ours(path: Path) -> None:

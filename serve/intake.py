@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import nullcontext
@@ -81,7 +81,7 @@ class Intake:
         self.on_gpu = "CPU" not in engine.description
         self._claims: set[Claim] = set()
 
-    def run(self, items: Iterable[Item], stop: Callable[[], bool]) -> Iterator[Decoded | Outcome | None]:
+    def run(self, items: Iterable[Item], stop: Callable[[], bool]) -> Generator[Decoded | Outcome | None, None, None]:
         """Decode images, or tell why they failed, in the order of the items.
 
         None comes while the next image waits for memory: whoever holds images back must let them go on.

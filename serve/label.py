@@ -19,9 +19,9 @@ from swsss.serve.memory import MemoryBudget
 from swsss.serve.models import exported, newest_run, open_engine
 from swsss.serve.pipeline import Pipeline
 from swsss.serve.plan import Plan, Selection, make_plan
-from swsss.serve.suspects import label_suspects
 from swsss.serve.report import Speed
 from swsss.serve.settings import default_batch, default_workers
+from swsss.serve.suspects import label_suspects
 from swsss.serve.writer import Writer
 
 _SAVE_SECONDS = 1.0

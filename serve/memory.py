@@ -30,6 +30,7 @@ _FEATURES = 24
 
 _GIB = 1 << 30
 _CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def cost(info: ModelInfo, height: int, width: int, candidates: int) -> int:
@@ -76,8 +77,8 @@ def check_image(
     needed = _HOST * height * width if on_gpu else cost(info, height, width, candidates)
     if total and needed > total:
         raise UserError(
-            f"{what} need about {needed / _GIB:.1f} GiB of memory, more than the {total / _GIB:.1f} GiB that images may "
-            f"take (--max-memory); {_advice(info)}."
+            f"{what} need about {needed / _GIB:.1f} GiB of memory, more than the {total / _GIB:.1f} GiB there are for "
+            f"images (--max-memory); {_advice(info)}."
         )
     return needed
 
@@ -122,15 +123,13 @@ def available_memory() -> int:
 def _cgroup_files() -> Iterator[Path]:
     """Where the limits of this process may be written: of its group, and of those around it."""
     try:
-        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = _OWN_CGROUPS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
     for line in ["0::/", "0:memory:/", *lines]:
         _, controllers, group = line.split(":", 2)
         if controllers in {"", "memory"} or "memory" in controllers.split(","):
-            root, name = (
-                (_CGROUPS / "memory", "memory.limit_in_bytes") if controllers else (_CGROUPS, "memory.max")
-            )
+            root, name = (_CGROUPS / "memory", "memory.limit_in_bytes") if controllers else (_CGROUPS, "memory.max")
             inner = Path(group.strip("/"))
             if ".." not in inner.parts:
                 yield from (root / part / name for part in (inner, *inner.parents))

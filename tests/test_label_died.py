@@ -10,6 +10,7 @@ from labelling import done, label, make_photos, picture, save, table
 from serving import Client, address_of
 
 from swsss.serve.in_flight import InFlight
+from swsss.serve.journal import Journal
 
 PHOTOS = 14
 BAD = "sub/05.png"
@@ -116,10 +117,13 @@ def test_label__killed_from_outside_is_no_images_fault(photos, model_file, tmp_p
     out = tmp_path / "out"
     save(photos / "images" / BAD, picture(1))
     done(label(photos, model_file, out))
-    for _ in range(2):
-        (out / "journal.sqlite-inflight").write_bytes(b"i00.jpg\0")
-        os.utime(photos / "images" / "00.jpg", ns=(1, 1))
-        done(label(photos, model_file, out))
+    journal = Journal(out / "journal.sqlite")
+    key, mask, _ = journal.done("00.jpg")
+    journal.accuse("00.jpg", key, "infer", 1)
+    journal.close()
+    (out / "masks" / mask).unlink()
+    (out / "journal.sqlite-inflight").write_bytes(b"i00.jpg\0")
+    done(label(photos, model_file, out))
     assert masks(out) == PHOTOS
 
 

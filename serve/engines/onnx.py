@@ -87,7 +87,20 @@ class OnnxEngine:
         feed: dict[str, Any] = {"image": images}
         if self.info.task == "conditioned":
             feed["candidates"] = candidates
-        mask, confidence = self.session.run(["mask", "confidence"], feed, self._giving_back if large else None)
+        if large:
+            return self._run_and_give_back(feed, images.shape[:3])
+        mask, confidence = self.session.run(["mask", "confidence"], feed)
+        return mask, confidence
+
+    def _run_and_give_back(self, feed: dict[str, Any], shape: tuple[int, ...]) -> tuple[Pixels, Pixels]:
+        """Run, and return the arena's memory to the system. The outputs lie outside: one would keep all around it."""
+        mask, confidence = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
+        binding = self.session.io_binding()
+        for name, array in feed.items():
+            binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        for name, array in (("mask", mask), ("confidence", confidence)):
+            binding.bind_output(name, "cpu", 0, np.uint8, shape, array.ctypes.data)
+        self.session.run_with_iobinding(binding, self._giving_back)
         return mask, confidence
 
     def _open(self, data: bytes, device: str) -> onnxruntime.InferenceSession:

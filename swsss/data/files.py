@@ -8,6 +8,24 @@ from pathlib import Path
 from typing import TextIO
 
 
+def is_plain_path(name: str) -> bool:
+    """Whether a path, told with `/`, is relative and names every folder on its way: without `..`, `.` or NUL."""
+    return "\0" not in name and all(part not in {"", ".", ".."} for part in name.split("/"))
+
+
+def leads_inside(folder: Path, name: str) -> bool:
+    """Whether a path below a folder leads to a place in it, whatever links there are on the way.
+
+    The last part may itself be a link: who renames a file to it, or unlinks it, does not follow it.
+    """
+    if not is_plain_path(name):
+        return False
+    try:
+        return (folder / name).parent.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a loop of links
+        return False
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that it appears whole or not at all, also when the process is killed: beside, fsync, rename.
 

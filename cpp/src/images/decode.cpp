@@ -1,10 +1,15 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
+#include "images/bmp_header.hpp"
+#include "images/bytes.hpp"
 #include "images/content.hpp"
 #include "images/decoders.hpp"
+#include "images/gif_parts.hpp"
 #include "images/headers.hpp"
+#include "images/tiff_header.hpp"
 #include "swsss/errors.hpp"
 
 namespace swsss {
@@ -52,6 +57,33 @@ StoredImage decode(Bytes data) {
     throw Undecodable(data.empty() ? "it is empty" : "unknown format");
 }
 
+/// Height and width as stored, read from the header.
+std::pair<std::int64_t, std::int64_t> size_of(Bytes data) {
+    if (begins_with(data, "\xff\xd8")) {
+        const JpegHeader header = read_jpeg_header(data);
+        return {header.height, header.width};
+    }
+    if (begins_with(data, "\x89PNG\r\n\x1a\n")) {
+        return {static_cast<std::int64_t>(big_endian(data, 20, 4)), static_cast<std::int64_t>(big_endian(data, 16, 4))};
+    }
+    if (begins_with(data, "RIFF") && begins_with(data, "WEBP", 8)) {
+        return webp_size(data);
+    }
+    if (begins_with(data, "BM")) {
+        const BmpHeader header = read_bmp_header(data);
+        return {static_cast<std::int64_t>(header.height), static_cast<std::int64_t>(header.width)};
+    }
+    if (is_tiff(data)) {
+        const TiffHeader header = read_tiff_header(data);
+        return {header.height, header.width};
+    }
+    if (begins_with(data, "GIF87a") || begins_with(data, "GIF89a")) {
+        const GifParts parts = read_gif_parts(data);
+        return {static_cast<std::int64_t>(parts.screen_height), static_cast<std::int64_t>(parts.screen_width)};
+    }
+    throw Undecodable(data.empty() ? "it is empty" : "unknown format");
+}
+
 [[noreturn]] void refuse(const std::string& name, const std::string& reason) {
     throw UserError(name + " cannot be read as an image: " + reason + ".");
 }
@@ -82,7 +114,7 @@ StoredImage decode_image(std::span<const std::uint8_t> data, const std::string& 
     }
 }
 
-StoredImage read_image(const std::filesystem::path& path) {
+StoredImage read_image(const std::filesystem::path& path, const std::function<void(int, int)>& before) {
     std::string data;
     try {
         data = picture_content(path);
@@ -90,7 +122,21 @@ StoredImage read_image(const std::filesystem::path& path) {
         refuse(path.string(), error.what());
     }
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(data.data());  // NOLINT(*-reinterpret-cast)
-    return decode_image({bytes, data.size()}, path.string());
+    const Bytes file{bytes, data.size()};
+    std::pair<std::int64_t, std::int64_t> size;
+    try {
+        size = size_of(file);
+        check_size(size.second, size.first);
+    } catch (const Undecodable& error) {
+        refuse(path.string(), error.what());
+    }
+    before(static_cast<int>(size.first), static_cast<int>(size.second));
+    StoredImage stored = decode_image(file, path.string());
+    if (std::int64_t{stored.image.height} * stored.image.width != size.first * size.second) {
+        // Another reading of the header than ours: nobody knows what the picture is.
+        refuse(path.string(), damaged);
+    }
+    return stored;
 }
 
 }  // namespace swsss

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <stdexcept>
+#include <utility>
 
 #include "swsss/image.hpp"
 
@@ -33,6 +34,11 @@ void check_size(std::int64_t width, std::int64_t height);
 [[nodiscard]] Image decode_jpeg(Bytes data, int width, int height);
 [[nodiscard]] StoredImage decode_png(Bytes data);
 [[nodiscard]] StoredImage decode_webp(Bytes data);
+
+/// Height and width of a WebP; of its canvas, where it has one.
+/// @throws Undecodable It begins with something else than a picture, or is cut short.
+[[nodiscard]] std::pair<std::int64_t, std::int64_t> webp_size(Bytes data);
+
 [[nodiscard]] Image decode_bmp(Bytes data);
 [[nodiscard]] Image decode_tiff(Bytes data);
 [[nodiscard]] Image decode_gif(Bytes data);

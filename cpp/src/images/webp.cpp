@@ -47,22 +47,6 @@ Image still(Bytes data, const WebPBitstreamFeatures& features) {
     return image;
 }
 
-/// Refuse a file that says it is too large, before anything of that size is made.
-void check_webp_size(Bytes data) {
-    const Bytes kind = part(data, 12, 4);
-    const auto is = [&](std::string_view name) { return std::equal(name.begin(), name.end(), kind.begin()); };
-    if (is("VP8X") && data.size() >= 30) {
-        check_size(1 + static_cast<std::int64_t>(little_endian(data, 24, 3)),
-                   1 + static_cast<std::int64_t>(little_endian(data, 27, 3)));
-    } else if (is("VP8 ") && data.size() >= 30) {
-        check_size(static_cast<std::int64_t>(little_endian(data, 26, 2) & 0x3FFFU),
-                   static_cast<std::int64_t>(little_endian(data, 28, 2) & 0x3FFFU));
-    } else if (is("VP8L") && data.size() >= 25) {
-        const auto bits = little_endian(data, 21, 4);
-        check_size(1 + static_cast<std::int64_t>(bits & 0x3FFFU), 1 + static_cast<std::int64_t>(bits >> 14U & 0x3FFFU));
-    }
-}
-
 int orientation_in(WebPDemuxer* demuxer) {
     WebPChunkIterator chunk{};
     int orientation = 1;
@@ -75,10 +59,28 @@ int orientation_in(WebPDemuxer* demuxer) {
 
 }  // namespace
 
-StoredImage decode_webp(Bytes data) {
-    if (data.size() >= 16) {
-        check_webp_size(data);
+std::pair<std::int64_t, std::int64_t> webp_size(Bytes data) {
+    const Bytes kind = part(data, 12, 4);
+    const auto is = [&](std::string_view name) { return std::equal(name.begin(), name.end(), kind.begin()); };
+    const auto number = [&](std::size_t at, std::size_t size) {
+        return static_cast<std::int64_t>(little_endian(data, at, size));
+    };
+    if (is("VP8X")) {
+        return {1 + number(27, 3), 1 + number(24, 3)};
     }
+    if (is("VP8 ")) {
+        return {number(28, 2) & 0x3FFF, number(26, 2) & 0x3FFF};
+    }
+    if (is("VP8L")) {
+        const std::int64_t bits = number(21, 4);
+        return {1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF)};
+    }
+    throw Undecodable(damaged);
+}
+
+StoredImage decode_webp(Bytes data) {
+    const auto [height, width] = webp_size(data);
+    check_size(width, height);
     const WebPData all{data.data(), data.size()};
     // Made only of a file whose frames are all there.
     const std::unique_ptr<WebPDemuxer, Deleter> demuxer(WebPDemux(&all));
