@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,10 @@ from swsss.export.int8 import Calibration
 from swsss.export.source import load_source
 from swsss.nets import NetConfig, build_net
 from swsss.serve.engines.onnx import OnnxEngine
+from swsss.serve.memory import cost
 
 CLASSES = 60
+MOST = 6.0
 SMALL = {"aspp_channels": 128, "aspp_rates": (3, 6, 9), "shortcut_channels": 32, "shortcut_kernel": 1}
 MODELS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "mobilenet_v2": ({"backbone": "mobilenet_v2", **SMALL}, {}),
@@ -46,11 +48,12 @@ SIZES = {"0.2": (375, 500), "1": (1000, 1000), "3": (1536, 2048), "12": (3000, 4
 
 
 def main() -> None:
+    """Measure what the options name, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="*", default=list(MODELS))
     parser.add_argument("--sizes", nargs="*", default=list(SIZES))
     parser.add_argument("--candidates", nargs="*", type=int, default=[2, 4, 21, 60])
-    parser.add_argument("--most", type=float, default=6.0, help="GiB; cells expected to take more are left out")
+    parser.add_argument("--most", type=float, default=MOST, help="GiB; cells expected to take more are left out")
     parser.add_argument("--folder", type=Path, help="keep the model files here")
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--cell", nargs=4, help=argparse.SUPPRESS)
@@ -72,7 +75,7 @@ def measured(options: argparse.Namespace, folder: Path) -> Iterator[dict[str, An
         for size in options.sizes:
             for candidates in options.candidates:
                 height, width = SIZES[size]
-                expected = expect(engine, height, width, candidates)
+                expected = cost(engine.info, height, width, candidates)
                 if expected > options.most * 2**30 or (candidates != CLASSES and engine.info.task == "plain"):
                     continue
                 command = [sys.executable, "-P", __file__, "--cell", model, str(height), str(width), str(candidates)]
@@ -119,13 +122,36 @@ def cell(model: Path, height: int, width: int, candidates: int) -> dict[str, flo
 
 
 def resident(field: str) -> int:
+    """Bytes, by a field of `/proc/self/status`."""
     found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found
     return int(found[1]) * 1024
 
 
-def expect(engine: OnnxEngine, height: int, width: int, candidates: int) -> int:
-    return 0
+def page(rows: Sequence[dict[str, Any]]) -> str:
+    """The table."""
+    lines = [
+        "# Memory of one image",
+        "",
+        f"    python benchmarks/memory.py --most {MOST:g} --markdown benchmarks/results/memory.md",
+        "",
+        f"{processor()}; ONNX Runtime {onnxruntime.__version__}, {CLASSES} classes, random weights. MB beyond what is",
+        "resident with the model loaded: expected by `swsss.serve.memory.cost`, the peak that was measured, and what was",
+        "left when the image was labelled. Cells expected to take more than the limit were left out.",
+        "",
+        "| model | megapixels | candidates | expected | peak | left |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        numbers = " | ".join(f"{row[name] / 1e6:.0f}" for name in ("cost", "peak", "left"))
+        lines.append(f"| {row['model']} | {row['pixels'] / 1e6:.2f} | {row['candidates']} | {numbers} |")
+    return "\n".join(lines) + "\n"
+
+
+def processor() -> str:
+    """Its name."""
+    found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    return found[1] if found else platform.machine()
 
 
 if __name__ == "__main__":

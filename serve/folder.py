@@ -5,6 +5,7 @@ import os
 import posixpath
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from swsss.data.files import leads_inside, write_whole
 from swsss.errors import UserError
 from swsss.serve.convert import convert
 from swsss.serve.in_flight import InFlight, Stage
-from swsss.serve.journal import Journal
+from swsss.serve.journal import Journal, explain
 from swsss.serve.manifest import write_failures, write_manifest
 from swsss.serve.plan import Item, Plan
 from swsss.serve.records import Failed, Labelled
@@ -42,12 +43,17 @@ class LabelsFolder:
         self.recipe = hashlib.blake2b(plan.recipe.encode(), digest_size=16).digest()
         if not overwrite:
             _see_ours(path)
+        _see_no_links(path)
         self.journal = Journal(path / JOURNAL)
         if self.journal.interrupted:
             _sweep(path)
         self.flight = InFlight(path / _IN_FLIGHT)
-        self._suspects = {} if overwrite else self.journal.suspects()
-        self._accuse_those_left(self.flight.left)
+        try:
+            self._suspects = {} if overwrite else self.journal.suspects()
+            self._accuse_those_left(self.flight.left)
+        except sqlite3.Error as error:
+            self.journal.close()
+            raise UserError(explain(self.journal.path, error)) from None
 
     def __enter__(self) -> "LabelsFolder":
         return self
@@ -150,10 +156,11 @@ class LabelsFolder:
         wanted = self.plan.wanted.__contains__
 
         def labelled() -> Iterator[Labelled]:
-            for row in self.journal.labelled(self.recipe, wanted):
-                if not {*(row.tags or ()), *row.pixels, *row.confidence} <= known:
-                    raise sqlite3.DatabaseError("a class that the model has not")
-                yield row
+            with closing(self.journal.labelled(self.recipe, wanted)) as rows:
+                for row in rows:
+                    if not {*(row.tags or ()), *row.pixels, *row.confidence} <= known:
+                        raise sqlite3.DatabaseError("a class that the model has not")
+                    yield row
 
         known = {*range(len(classes)), IGNORE}
         write_whole(self.path / "classes.txt", "".join(f"{name}\n" for name in classes.names).encode())
@@ -192,7 +199,16 @@ def _see_ours(path: Path) -> None:
         )
 
 
+def _see_no_links(path: Path) -> None:
+    """SQLite would write to where a link leads."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        link = path / f"{JOURNAL}{suffix}"
+        if link.is_symlink():
+            raise UserError(f"{link} is a link, and what it leads to would be written to; remove it.")
+
+
 def _sweep(path: Path) -> None:
     """Remove what a killed process was just writing."""
     for leftover in path.rglob(_LEFTOVER):
-        leftover.unlink(missing_ok=True)
+        if not leftover.is_dir():
+            leftover.unlink(missing_ok=True)

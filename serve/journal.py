@@ -2,7 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -149,13 +150,16 @@ class Journal:
         self.database.execute("COMMIT")
         self.database.execute("BEGIN")
 
-    def labelled(self, recipe: bytes, wanted: Callable[[str], bool] = lambda image: True) -> Iterator[Labelled]:
+    def labelled(
+        self, recipe: bytes, wanted: Callable[[str], bool] = lambda image: True
+    ) -> Generator[Labelled, None, None]:
         """Rows of the wanted images that were labelled under a recipe, in the order of names."""
-        rows = self.database.cursor()
-        rows.row_factory = sqlite3.Row  # type: ignore[assignment]
-        for row in rows.execute("SELECT * FROM labelled WHERE recipe = ? ORDER BY image", (recipe,)):
-            if isinstance(row["image"], bytes) and wanted(_text(row["image"])):
-                yield _labelled(row)
+        # Closed also when a row is damaged: what is half read would hold the journal after its end.
+        with closing(self.database.cursor()) as rows:
+            rows.row_factory = sqlite3.Row  # type: ignore[assignment]
+            for row in rows.execute("SELECT * FROM labelled WHERE recipe = ? ORDER BY image", (recipe,)):
+                if isinstance(row["image"], bytes) and wanted(_text(row["image"])):
+                    yield _labelled(row)
 
     def failed(self, wanted: Callable[[str], bool] = lambda image: True) -> Iterator[Failed]:
         """Rows of the wanted images, in the order of names."""
@@ -193,17 +197,17 @@ def _labelled(row: sqlite3.Row) -> Labelled:
         made = Labelled(
             image=_text(row["image"]),
             mask=_text(row["mask"]),
-            width=int(row["width"]),
-            height=int(row["height"]),
+            width=_whole(row["width"]),
+            height=_whole(row["height"]),
             tags=_tags(row["tags"]),
-            pixels=_by_id(row["pixels"], int),
+            pixels=_by_id(row["pixels"], _whole),
             confidence=_by_id(row["confidence"], float),
             mean_confidence=float(row["mean_confidence"]),
             seconds=float(row["seconds"]),
         )
         if not is_plain_path(made.mask) or min(made.width, made.height, *made.pixels.values()) < 1:
             raise ValueError
-    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError, OverflowError):
         raise sqlite3.DatabaseError(f"the row of {_text(row['image'])} is damaged") from None
     return made
 
@@ -215,6 +219,12 @@ def _tags(text: str) -> tuple[int, ...] | None:
 
 def _by_id(text: str, kind: Callable[[Any], N]) -> dict[int, N]:
     return {_class_id(int(index)): kind(value) for index, value in json.loads(text).items()}
+
+
+def _whole(number: object) -> int:
+    if not isinstance(number, int):
+        raise TypeError
+    return number
 
 
 def _class_id(number: int) -> int:

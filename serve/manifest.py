@@ -116,4 +116,6 @@ def _parse(path: Path, line: int, row: list[str], classes: ClassTable) -> Labell
             float(mean),
         )
     except (ValueError, KeyError):
-        raise UserError(f"{path}, line {line}: this row is damaged, leads out of its folder, or names an unknown class.") from None
+        raise UserError(
+            f"{path}, line {line}: this row is damaged, leads out of its folder, or names an unknown class."
+        ) from None

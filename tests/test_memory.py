@@ -187,7 +187,9 @@ def test_engine__batches_are_parted(model_file, monkeypatch):
     monkeypatch.setattr("swsss.serve.engines.onnx.MAX_ELEMENTS", 2 * largest_tensor(engine.info, 40, 40, 2))
     sizes = []
     run = engine._label
-    monkeypatch.setattr(engine, "_label", lambda some, *rest, **more: sizes.append(len(some)) or run(some, *rest, **more))
+    monkeypatch.setattr(
+        engine, "_label", lambda some, *rest, **more: sizes.append(len(some)) or run(some, *rest, **more)
+    )
     masks, _ = engine.label(images, ids)
     np.testing.assert_array_equal(masks, expected)
     assert sizes == [2, 2, 1]
@@ -228,7 +230,11 @@ def test_label__image_beyond_the_budget_is_a_listed_failure(model_file, tmp_path
     [
         ("0::/a/b\n", {"memory.max": "max", "a/memory.max": "5000", "a/b/memory.max": "max"}, 5000),
         ("0::/\n", {"memory.max": "7000\n"}, 7000),
-        ("5:cpu,memory:/x\n0::/\n", {"memory/memory.limit_in_bytes": "9000", "memory/x/memory.limit_in_bytes": "8000"}, 8000),
+        (
+            "5:cpu,memory:/x\n0::/\n",
+            {"memory/memory.limit_in_bytes": "9000", "memory/x/memory.limit_in_bytes": "8000"},
+            8000,
+        ),
         ("0::/../out\n", {"memory.max": "6000"}, 6000),
         ("", {"memory.max": "damaged"}, None),
     ],
