@@ -9,6 +9,7 @@ while the large one was labelled, less that before; `left` is what is resident a
 
 import argparse
 import json
+import platform
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import torch
 from PIL import Image
 
@@ -136,8 +138,8 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
         f"    python benchmarks/memory.py --most {MOST:g} --markdown benchmarks/results/memory.md",
         "",
         f"{processor()}; ONNX Runtime {onnxruntime.__version__}, {CLASSES} classes, random weights. MB beyond what is",
-        "resident with the model loaded: expected by `swsss.serve.memory.cost`, the peak that was measured, and what was",
-        "left when the image was labelled. Cells expected to take more than the limit were left out.",
+        "resident with the model loaded: expected by `swsss.serve.memory.cost`, the peak that was measured, and what",
+        "was left when the image was labelled. Cells expected to take more than the limit were left out.",
         "",
         "| model | megapixels | candidates | expected | peak | left |",
         "|---|---:|---:|---:|---:|---:|",

@@ -156,7 +156,7 @@ class Journal:
         """Rows of the wanted images that were labelled under a recipe, in the order of names."""
         # Closed also when a row is damaged: what is half read would hold the journal after its end.
         with closing(self.database.cursor()) as rows:
-            rows.row_factory = sqlite3.Row  # type: ignore[assignment]
+            rows.row_factory = sqlite3.Row
             for row in rows.execute("SELECT * FROM labelled WHERE recipe = ? ORDER BY image", (recipe,)):
                 if isinstance(row["image"], bytes) and wanted(_text(row["image"])):
                     yield _labelled(row)
