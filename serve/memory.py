@@ -21,8 +21,8 @@ MAX_ELEMENTS = 2**31 - 1
 _HOST, _PLANES = 24, 40
 # Bytes a pixel and class: of the scores of every view, and of what is computed from their mean.
 _SCORE, _DECISION = 4, 12
-# Bytes a pixel that the net sees, at its largest scale.
-_NET = 250
+# Bytes a pixel that the net sees, at its largest scale; a ResNet-101 of stride 8 takes the most.
+_NET = 450
 # Bytes a number of a ViT's attention, of which there are as many as pairs of patches, for each head.
 _ATTENTION = 10
 # Largest feature map of a net, in numbers a pixel that it sees.

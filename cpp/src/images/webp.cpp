@@ -60,6 +60,9 @@ int orientation_in(WebPDemuxer* demuxer) {
 }  // namespace
 
 std::pair<std::int64_t, std::int64_t> webp_size(Bytes data) {
+    if (data.size() < 16) {
+        throw Undecodable(damaged);
+    }
     const Bytes kind = part(data, 12, 4);
     const auto is = [&](std::string_view name) { return std::equal(name.begin(), name.end(), kind.begin()); };
     const auto number = [&](std::size_t at, std::size_t size) {

@@ -22,7 +22,7 @@ constexpr double on_host = 24;
 constexpr double a_pixel = on_host + 40;
 constexpr double a_score = 4;
 constexpr double a_decision = 12;
-constexpr double a_seen_pixel = 250;
+constexpr double a_seen_pixel = 450;
 constexpr double an_attention = 10;
 constexpr double features = 24;
 
