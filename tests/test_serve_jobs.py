@@ -1,5 +1,6 @@
 """Jobs: what swsss-label would have left, watched, paused, resumed, cancelled, killed and taken up again."""
 
+import errno
 import io
 import os
 import shutil
@@ -12,6 +13,7 @@ from labelling import contents, done, label, make_photos, picture, save
 from serving import Client, address_of, events_of, serving, told, zipped
 
 from swsss.data.tags import write_tags
+from swsss.serve.server.jobs.index import Index
 
 PHOTOS = 9
 
@@ -174,6 +176,19 @@ def test_job__cancelled_resumed_deleted(server, slow, undisturbed, tmp_path):
     assert server.delete(f"/v1/jobs/{running}").status_code == 204
     assert f"There is no job '{running}'" in told(server.get(f"/v1/jobs/{running}"), 404)
     assert [path.name for path in (tmp_path / "data" / "jobs").iterdir()] == [waiting]
+
+
+def test_job__deleted_while_it_is_looked_at(server, monkeypatch):
+    """Its files vanish under whoever reads them: that is no fault of the disk."""
+    job = server.done()
+
+    def vanish(index, query):
+        with Client(str(server.base_url)) as other:
+            assert other.delete(f"/v1/jobs/{job}").status_code == 204
+        raise OSError(errno.EIO, "disk I/O error")
+
+    monkeypatch.setattr(Index, "items", vanish)
+    assert "deleted" in told(server.get(f"/v1/jobs/{job}/images"), 404)
 
 
 def test_job__result_as_it_is_made(server, slow, undisturbed):

@@ -106,6 +106,8 @@ def _tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(OSError)
     async def disk(request: Request, error: OSError) -> Response:
+        if _was_deleted(request):
+            return _problem(request, HTTPStatus.NOT_FOUND, "The job was deleted just now.")
         if error.errno not in OF_THE_DISK:
             raise error
         told = f"The server's disk refuses: {error.strerror}; nothing was changed. Tell who runs it, and try again."
@@ -124,6 +126,13 @@ def _tell_problems(app: FastAPI) -> None:
             HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not for {path}; /docs lists what is.",
         }.get(status, str(error.detail))
         return _problem(request, status, told, error.headers)
+
+
+def _was_deleted(request: Request) -> bool:
+    """Whether somebody has deleted the job that a request is about while the request was worked on."""
+    parts: Parts = request.app.state.parts
+    job_id = request.path_params.get("job_id")
+    return job_id is not None and parts.desk.runner.get(job_id) is None
 
 
 def _problem(request: Request, status: HTTPStatus, detail: str, headers: Any = None) -> Response:
