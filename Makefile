@@ -3,10 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-FILES := $(sort $(shell find swsss export serve -type f -not -name '*.pyc'))
 CPP := build/cpp/release
 
-.PHONY: help install cpp demo test lint types browser unit sanitize tidy audit clean FORCE
+.PHONY: help install cpp demo test lint types browser unit sanitize tidy audit clean
 
 help:
 	@echo "make install   .venv with the package and its tools"
@@ -16,19 +15,14 @@ help:
 
 install: $(INSTALLED)
 
-# Strict editable installs link single files, so a new one needs a new install.
-$(VENV)/.files: FORCE
-	@mkdir -p $(VENV)
-	@echo '$(FILES)' | cmp -s - $@ || echo '$(FILES)' > $@
-
-$(INSTALLED): pyproject.toml $(VENV)/.files
+$(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "swsss needs Python 3.11 or newer; set one with make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is missing; on Debian or Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --config-settings editable_mode=strict --editable '.[dev,serve,voc]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
 demo: install
@@ -49,9 +43,8 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# Not from here: mypy would take the folder swsss/ for the package, and miss swsss.export and swsss.serve.
 types: install
-	cd $(VENV) && bin/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache
+	$(BIN)/mypy
 
 browser:
 	tests/install-chromium
