@@ -11,6 +11,7 @@ import onnxruntime
 from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.export.metadata import KEY, ModelInfo, parse_info
+from swsss.extras import needs_extra
 from swsss.serve.engines import Candidates, Engine
 
 if TYPE_CHECKING:
@@ -69,14 +70,15 @@ class OnnxEngine:
             raise UserError(_refusal(self.path, error)) from None
         if device in {"cuda", "tensorrt"} and session.get_providers()[0] != _PROVIDERS[device]:
             raise UserError(
-                f"--device {device}: ONNX Runtime could not start it here; check the driver and that onnxruntime-gpu "
-                "and its CUDA libraries are installed, or use --device cpu."
+                f"--device {device}: ONNX Runtime could not start it here; check the driver, get the CUDA libraries "
+                "with pip install 'swsss[gpu]', or use --device cpu."
             )
         return session
 
 
 def _on_gpu(session: onnxruntime.InferenceSession, info: ModelInfo) -> "BoundSession":
-    from swsss.serve.engines.onnx_gpu import BoundSession  # noqa: PLC0415 - loads torch, for memory on the GPU
+    with needs_extra("Labelling on the GPU", "gpu"):
+        from swsss.serve.engines.onnx_gpu import BoundSession  # noqa: PLC0415 - loads torch, for memory on the GPU
 
     return BoundSession(session, conditioned=info.task == "conditioned")
 
