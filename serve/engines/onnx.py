@@ -12,6 +12,7 @@ from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.export.metadata import KEY, ModelInfo, parse_info
 from swsss.extras import needs_extra
+from swsss.processors import usable_cores
 from swsss.serve.engines import Candidates, Engine
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class OnnxEngine:
 
     def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
         self.path = path
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or usable_cores()
         data = _read(path)
         self.identity = hashlib.sha256(data).hexdigest()
         self.session = self._open(data, device)
