@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CPP := build/cpp/release
 
-.PHONY: help install cpp demo test lint types browser unit sanitize tidy audit clean
+.PHONY: help install cpp demo test lint types docs browser unit lowest wheel sanitize tidy audit clean
 
 help:
 	@echo "make install   .venv with the package and its tools"
 	@echo "make cpp       $(CPP)/app/swsss-run, the native program; installs what it needs on Debian and Ubuntu"
 	@echo "make demo      the whole job on a generated data set, about 5 minutes on 2 cores"
 	@echo "make test      everything CI runs: ruff, mypy --strict, the native program and its tests, pytest"
+	@echo "make docs      build/docs/html, the documentation site"
 
 install: $(INSTALLED)
 
@@ -37,7 +38,7 @@ cpp: install
 	cmake -S cpp --preset release
 	cmake --build $(CPP)
 
-test: lint types cpp browser unit
+test: lint types docs cpp browser unit
 
 lint: install
 	$(BIN)/ruff check .
@@ -46,6 +47,11 @@ lint: install
 types: install
 	$(BIN)/mypy
 
+# The source folder is the repository: a link in a page works here as it does there.
+docs: install
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs --doctree-dir build/docs/trees . build/docs/html
+	@echo "The documentation is build/docs/html/docs/index.html"
+
 browser:
 	tests/install-chromium
 
@@ -53,6 +59,25 @@ browser:
 unit: install
 	[ ! -d $(CPP) ] || ctest --test-dir $(CPP) --output-on-failure
 	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+# The lowest versions that pyproject.toml claims, in an environment of their own, and tests of every part that uses one.
+LOWEST := $(VENV)-lowest
+lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct \
+		--editable '.[serve,train,voc]' 'pytest>=8.3' 'pycocotools>=2.0.10'
+	$(LOWEST)/bin/python -m pytest $(LOWEST_TESTS:%=tests/test_%.py)
+LOWEST_TESTS := extras config tags encoders export_onnx engine_onnx convert cli_eval label serve_label serve_jobs
+
+# What is published, with what a user gets today: the newest versions, and no more than the base needs.
+WHEEL := $(VENV)-wheel
+wheel: install
+	rm -rf dist $(WHEEL)
+	$(BIN)/python -m build --outdir dist
+	$(PYTHON) -m venv $(WHEEL)
+	$(WHEEL)/bin/python -m pip install --quiet dist/swsss-*.whl
+	SWSSS_WHEEL=$(abspath $(WHEEL)) $(BIN)/pytest tests/test_wheel.py
 
 # Not in CI, for it asks the network: known vulnerabilities of what is installed.
 audit: install
@@ -69,4 +94,4 @@ tidy: cpp
 	cpp/scripts/tidy $(CPP)
 
 clean:
-	rm -rf $(VENV) $(VENV)-audit build demo runs
+	rm -rf $(VENV) $(VENV)-audit $(LOWEST) $(WHEEL) build demo dist runs
