@@ -23,5 +23,5 @@ nitpicky = True
 
 html_theme = "furo"
 html_title = f"swsss {release}"
-# Results of benchmarks are reached from the text.
-suppress_warnings = ["toc.not_included"]
+# Results of benchmarks are reached from the text, and not every language of a block has a lexer.
+suppress_warnings = ["toc.not_included", "misc.highlighting_failure"]

@@ -3,7 +3,9 @@
 import os
 
 import pytest
+import torch
 
+from swsss import predict
 from swsss.processors import usable_cores
 from swsss.serve.settings import cores
 
@@ -65,6 +67,18 @@ def test_usable_cores__no_linux(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
     assert usable_cores(tmp_path) == 6
+
+
+@pytest.mark.parametrize(("threads", "processes", "expected"), [(8, 1, 3), (8, 2, 1), (8, 4, 1), (2, 1, 2)])
+def test_fit_threads__never_more_than_before(monkeypatch, threads, processes, expected):
+    monkeypatch.setattr(predict, "usable_cores", lambda: 3)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        predict.fit_threads(processes)
+        assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_cores__of_the_labeller():
