@@ -72,7 +72,8 @@ class OnnxEngine:
         if device in {"cuda", "tensorrt"} and session.get_providers()[0] != _PROVIDERS[device]:
             raise UserError(
                 f"--device {device}: ONNX Runtime could not start it here; check the driver, get the CUDA libraries "
-                "with pip install 'swsss[gpu]', or use --device cpu."
+                "with pip install 'swsss[gpu]', see that onnxruntime is not installed beside onnxruntime-gpu, or use "
+                "--device cpu."
             )
         return session
 
