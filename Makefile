@@ -3,32 +3,27 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-FILES := $(sort $(shell find swsss export serve -type f -not -name '*.pyc'))
 CPP := build/cpp/release
 
-.PHONY: help install cpp demo test lint types browser unit faults sanitize tidy audit clean FORCE
+.PHONY: help install cpp demo test lint types docs browser unit faults lowest wheel sanitize tidy audit clean
 
 help:
 	@echo "make install   .venv with the package and its tools"
 	@echo "make cpp       $(CPP)/app/swsss-run, the native program; installs what it needs on Debian and Ubuntu"
 	@echo "make demo      the whole job on a generated data set, about 5 minutes on 2 cores"
 	@echo "make test      everything CI runs: ruff, mypy --strict, the native program and its tests, pytest"
+	@echo "make docs      build/docs/html, the documentation site"
 
 install: $(INSTALLED)
 
-# Strict editable installs link single files, so a new one needs a new install.
-$(VENV)/.files: FORCE
-	@mkdir -p $(VENV)
-	@echo '$(FILES)' | cmp -s - $@ || echo '$(FILES)' > $@
-
-$(INSTALLED): pyproject.toml $(VENV)/.files
+$(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "swsss needs Python 3.11 or newer; set one with make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is missing; on Debian or Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --config-settings editable_mode=strict --editable '.[dev,serve,voc]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
 demo: install
@@ -43,15 +38,19 @@ cpp: install
 	cmake -S cpp --preset release
 	cmake --build $(CPP)
 
-test: lint types cpp browser unit
+test: lint types docs cpp browser unit
 
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# Not from here: mypy would take the folder swsss/ for the package, and miss swsss.export and swsss.serve.
 types: install
-	cd $(VENV) && bin/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache
+	$(BIN)/mypy
+
+# The source folder is the repository: a link in a page works here as it does there.
+docs: install
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs --doctree-dir build/docs/trees . build/docs/html
+	@echo "The documentation is build/docs/html/docs/index.html"
 
 browser:
 	tests/install-chromium
@@ -64,6 +63,26 @@ unit: install
 # Not in CI, for it takes long: 100 kills of a server at work, 1000 hostile requests, images and archives.
 faults: install
 	$(BIN)/pytest tests/faults --full-faults --capture no
+
+# The lowest versions that pyproject.toml claims, in an environment of their own, and tests of every part that uses one.
+LOWEST := $(VENV)-lowest
+lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct \
+		--editable '.[serve,train,voc]' 'pytest>=8.3' 'pycocotools>=2.0.10'
+	$(LOWEST)/bin/python -m pytest $(LOWEST_TESTS:%=tests/test_%)
+LOWEST_TESTS := extras.py config.py tags.py encoders.py export_int8.py engine_onnx.py convert.py label.py serve_label.py \
+	cli.py::test_train__no_steps_and_no_val
+
+# What is published, with what a user gets today: the newest versions, and no more than the base needs.
+WHEEL := $(VENV)-wheel
+wheel: install
+	rm -rf dist $(WHEEL)
+	$(BIN)/python -m build --outdir dist
+	$(PYTHON) -m venv $(WHEEL)
+	$(WHEEL)/bin/python -m pip install --quiet dist/swsss-*.whl
+	SWSSS_WHEEL=$(abspath $(WHEEL)) $(BIN)/pytest tests/test_wheel.py
 
 # Not in CI, for it asks the network: known vulnerabilities of what is installed.
 audit: install
@@ -80,4 +99,4 @@ tidy: cpp
 	cpp/scripts/tidy $(CPP)
 
 clean:
-	rm -rf $(VENV) $(VENV)-audit build demo runs
+	rm -rf $(VENV) $(VENV)-audit $(LOWEST) $(WHEEL) build demo dist runs

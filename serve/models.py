@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from swsss.errors import UserError
+from swsss.extras import needs_extra
 from swsss.serve.engines import Engine
 
 RUNS = Path("runs")
@@ -35,11 +36,13 @@ def open_engine(path: Path, device: str = "auto", threads: int = 0) -> Engine:
     if not path.exists():
         raise UserError(f"There is no model {path}.")
     if path.suffix == ".engine":
-        from swsss.serve.engines.tensorrt import TensorRTEngine  # noqa: PLC0415 - loads torch and TensorRT
+        with needs_extra("A TensorRT engine", "tensorrt"):
+            from swsss.serve.engines.tensorrt import TensorRTEngine  # noqa: PLC0415 - loads torch and TensorRT
 
         return TensorRTEngine(path)
     if path.suffix != ".onnx":
-        from swsss.serve.engines.torch import TorchEngine  # noqa: PLC0415 - loads torch
+        with needs_extra(f"Labelling with {path} in PyTorch"):
+            from swsss.serve.engines.torch import TorchEngine  # noqa: PLC0415 - loads torch
 
         return TorchEngine(path, device, threads)
     from swsss.serve.engines.onnx import OnnxEngine  # noqa: PLC0415 - only what is used is loaded
@@ -61,10 +64,11 @@ def exported(path: Path, max_side: int | None, tell: Callable[[str], None]) -> P
     if path.suffix in {".onnx", ".engine"}:
         return path
     # A second of loading torch, and only where a checkpoint is named.
-    from swsss.export.exporting import ExportOptions, export_onnx  # noqa: PLC0415
-    from swsss.export.graph import MAX_SIDE  # noqa: PLC0415
-    from swsss.export.model_file import read_info  # noqa: PLC0415
-    from swsss.export.source import hash_files, load_source, source_files  # noqa: PLC0415
+    with needs_extra(f"Exporting {path} on first use"):
+        from swsss.export.exporting import ExportOptions, export_onnx  # noqa: PLC0415
+        from swsss.export.graph import MAX_SIDE  # noqa: PLC0415
+        from swsss.export.model_file import read_info  # noqa: PLC0415
+        from swsss.export.source import hash_files, load_source, source_files  # noqa: PLC0415
 
     files, labels = source_files(path)
     out = path / "model.onnx" if path.is_dir() else path.with_suffix(".onnx")

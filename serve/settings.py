@@ -1,15 +1,14 @@
 """Batch and threads, chosen from the machine; `benchmarks/label.py` measures them."""
 
-import os
-
+from swsss.processors import usable_cores
 from swsss.serve.engines import Engine
 
 _GPU_BATCH = 8
 
 
 def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0))
+    """Cores this process may use, by its affinity and the quota of its container."""
+    return usable_cores()
 
 
 def default_workers() -> int:

@@ -19,9 +19,12 @@ def user_errors(command: Callable[P, R]) -> Callable[P, R]:
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         from swsss.errors import Interrupted, Unfinished, UserError
+        from swsss.extras import needs_extra
 
+        name = click.get_current_context().command_path.partition(" ")[0]
         try:
-            return command(*args, **kwargs)
+            with needs_extra(name):
+                return command(*args, **kwargs)
         except UserError as error:
             _leave(f"error: {error}", 2)
         except Unfinished as stop:
@@ -192,8 +195,11 @@ def data() -> None:
 def voc(folder: Path) -> None:
     """PASCAL VOC 2012 + SBD with the paper's splits, in FOLDER; an existing VOCdevkit is used as it is."""
     from swsss.data.voc import prepare_voc
+    from swsss.extras import needs_extra
 
-    for line in prepare_voc(folder):
+    with needs_extra("Downloading VOC", "voc"):
+        lines = prepare_voc(folder)
+    for line in lines:
         click.echo(line)
 
 

@@ -16,7 +16,7 @@ from swsss.errors import UserError
 from swsss.evaluate import evaluate
 from swsss.inputs import Inputs, prepare, prepare_evaluation
 from swsss.outcome import OPTIMISTIC, class_table, finish, keep_table
-from swsss.predict import Predictor
+from swsss.predict import Predictor, fit_threads
 from swsss.progress import Bar, console
 from swsss.run import Run, begin_run
 from swsss.stages import check_run, run_baseline, run_labels, run_stage1, run_stage2
@@ -158,6 +158,7 @@ def evaluate_model(
     place = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
     if device == "cuda" and place.type == "cpu":
         raise UserError("There is no CUDA device here; use --device cpu.")
+    fit_threads()
     net = checkpoint.net.to(place).to(memory_format=torch.channels_last)
     predictor = Predictor([net], place, tta=tta)
     with Bar("evaluating", len(inputs.val)) as bar:

@@ -14,6 +14,7 @@ from swsss.config import Tta
 from swsss.data.images import Pixels
 from swsss.nets import SegmentationNet
 from swsss.nets.deeplab import upsample
+from swsss.processors import usable_cores
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,17 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     if precision == "32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16 if precision == "bf16" else torch.float16)
+
+
+def fit_threads(processes: int = 1) -> None:
+    """Give torch no more threads than this process has cores; fewer, as by OMP_NUM_THREADS, stay as they are.
+
+    Args:
+        processes: That share the cores.
+    """
+    most = max(1, usable_cores() // processes)
+    if torch.get_num_threads() > most:
+        torch.set_num_threads(most)
 
 
 def fast_precision(device: torch.device) -> str:

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 
 from swsss.errors import UserError
 from swsss.export.metadata import KEY
+from swsss.processors import usable_cores
 from swsss.serve.engines.onnx import OnnxEngine, self_test
 
 
@@ -40,7 +41,7 @@ def test_engine__describes_itself(engine, model_file):
     assert engine.info.task == "conditioned"
     assert engine.info.classes[:3] == ("background", "cat", "dog")
     assert engine.description.endswith("CPU, 1 threads")
-    assert OnnxEngine(model_file, "cpu").description.endswith(f"CPU, {len(os.sched_getaffinity(0))} threads")
+    assert OnnxEngine(model_file, "cpu").description.endswith(f"CPU, {usable_cores()} threads")
 
 
 def changed(model_file, path, change):

@@ -11,6 +11,8 @@ import onnxruntime
 from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.export.metadata import KEY, ModelInfo, parse_info
+from swsss.extras import needs_extra
+from swsss.processors import usable_cores
 from swsss.serve.engines import Candidates, Engine
 from swsss.serve.memory import MAX_ELEMENTS, check_image, largest_tensor
 
@@ -49,7 +51,7 @@ class OnnxEngine:
     def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
         self.path = path
         self.reopen = str(path.resolve()), device, threads
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or usable_cores()
         data = _read(path)
         self.identity = hashlib.sha256(data).hexdigest()
         self.session = self._open(data, device)
@@ -111,14 +113,16 @@ class OnnxEngine:
             raise UserError(_refusal(self.path, error)) from None
         if device in {"cuda", "tensorrt"} and session.get_providers()[0] != _PROVIDERS[device]:
             raise UserError(
-                f"--device {device}: ONNX Runtime could not start it here; check the driver and that onnxruntime-gpu "
-                "and its CUDA libraries are installed, or use --device cpu."
+                f"--device {device}: ONNX Runtime could not start it here; check the driver, get the CUDA libraries "
+                "with pip install 'swsss[gpu]', see that onnxruntime is not installed beside onnxruntime-gpu, or use "
+                "--device cpu."
             )
         return session
 
 
 def _on_gpu(session: onnxruntime.InferenceSession, info: ModelInfo) -> "BoundSession":
-    from swsss.serve.engines.onnx_gpu import BoundSession  # noqa: PLC0415 - loads torch, for memory on the GPU
+    with needs_extra("Labelling on the GPU", "gpu"):
+        from swsss.serve.engines.onnx_gpu import BoundSession  # noqa: PLC0415 - loads torch, for memory on the GPU
 
     return BoundSession(session, conditioned=info.task == "conditioned")
 

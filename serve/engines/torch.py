@@ -8,6 +8,7 @@ from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.export.exporting import ExportOptions, describe, label_graph
 from swsss.export.source import load_source
+from swsss.predict import fit_threads
 from swsss.serve.engines import Candidates
 
 
@@ -17,7 +18,7 @@ class TorchEngine:
     Args:
         path: See `load_source`.
         device: "auto", "cpu" or "cuda".
-        threads: On a CPU; 0 leaves torch's own choice.
+        threads: On a CPU; 0 leaves torch's own choice, up to the cores of this process.
         options: Test-time augmentation, largest side, conditioned or plain.
 
     Raises:
@@ -36,6 +37,8 @@ class TorchEngine:
         self.device = _device(device)
         if threads:
             torch.set_num_threads(threads)
+        else:
+            fit_threads()
         self.graph = label_graph(source, options)
         self.graph.to(self.device).to(memory_format=torch.channels_last)
 

@@ -133,14 +133,8 @@ def serve(**options: Any) -> None:
     Jobs survive a restart, or a kill, and go on by themselves. The page is at /, a description of all routes at /docs.
     """  # noqa: D301 - click reads the \b as "keep these lines as they are"
     from swsss.data.quiet import quiet_decoders
-    from swsss.errors import UserError
+    from swsss.serve.server.command import settings_of
+    from swsss.serve.server.running import run
 
-    try:
-        from swsss.serve.server.command import settings_of
-        from swsss.serve.server.running import run
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("swsss"):
-            raise
-        raise UserError(f"swsss-serve needs {error.name}: pip install 'swsss[serve]'.") from None
     with quiet_decoders():
         run(settings_of(options), lambda line: click.echo(line, err=True))

@@ -27,7 +27,10 @@ Pixels = npt.NDArray[np.uint8]
 
 _MASK_MODES = frozenset({"P", "L", "1"})
 
-cv2.setLogLevel(0)
+if hasattr(cv2.utils, "logging"):  # since OpenCV 4.13
+    cv2.utils.logging.setLogLevel(0)
+else:
+    cv2.setLogLevel(0)
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", module=r"PIL\.")
 

@@ -11,7 +11,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
 from swsss.errors import UserError
-from swsss.predict import fast_precision
+from swsss.predict import fast_precision, fit_threads
 
 T = TypeVar("T")
 
@@ -56,6 +56,7 @@ def make_fabric(accelerator: str, devices: int, precision: str, *, idle: bool = 
         precision=PRECISIONS[precision],  # type: ignore[arg-type]
     )
     fabric.launch()
+    fit_threads(devices)
     return fabric, precision
 
 

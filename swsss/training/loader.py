@@ -1,6 +1,5 @@
 """Training batches as a pure function of (seed, step): no state to save, the same with any number of workers."""
 
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from swsss.candidates import candidate_ids
 from swsss.data.dataset import Sample, read_sample
 from swsss.data.transforms import Augment, Strong
 from swsss.errors import UserError
+from swsss.processors import usable_cores
 
 
 @dataclass(frozen=True)
@@ -192,8 +192,7 @@ def _start_worker(_: int) -> None:
 
 def default_workers(world: int) -> int:
     """Loader processes for each of `world` processes on this machine."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, cores // world))
+    return max(1, min(8, usable_cores() // world))
 
 
 def training_batches(
