@@ -74,26 +74,6 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
     raise UndecodableError(CUT_SHORT)
 
 
-def check_webp_size(data: bytes) -> None:
-    """Refuse a WebP that says it is too large, before anything of that size is made.
-
-    Args:
-        data: The whole file. Nothing in it is trusted.
-
-    Raises:
-        UndecodableError: It is too large.
-    """
-    kind = data[12:16]
-    if kind == b"VP8X" and len(data) >= 30:
-        check_size(1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little"))
-    elif kind == b"VP8 " and len(data) >= 30:
-        width, height = struct.unpack_from("<2H", data, 26)
-        check_size(width & 0x3FFF, height & 0x3FFF)
-    elif kind == b"VP8L" and len(data) >= 25:
-        (bits,) = struct.unpack_from("<I", data, 21)
-        check_size(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
-
-
 def exif_orientation(block: bytes) -> int:
     """Find the orientation, 1 to 8, in an EXIF block (EXIF 2.32, tag 0x0112); 1 where it says none.
 

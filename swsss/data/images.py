@@ -16,17 +16,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from swsss.data.bmp import decode_bmp
-from swsss.data.essentials import PNG_SIGNATURE, EssentialPng, essential_gif, essential_png
 from swsss.data.headers import (
     DAMAGED,
     MAX_PIXELS,
     UndecodableError,
     check_size,
-    check_webp_size,
     exif_orientation,
     read_jpeg_header,
 )
+from swsss.data.png_chunks import PNG_SIGNATURE, reduced_png
 from swsss.data.tiff import plain_tiff
 from swsss.errors import UserError
 
@@ -115,8 +113,8 @@ def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
     their upper byte (in a colour TIFF they are rounded). CMYK and YCCK are taken for inverted, as Adobe writes them. Of
     several pictures in a file the first counts. Colour profiles are ignored.
 
-    OpenCV decodes. Pillow takes PNG and GIF, whose pixels are the same whoever decodes them (libpng would write to the
-    terminal); BMP is ours. What is odd or damaged is settled before, so that other decoders can do the same.
+    OpenCV decodes. Pillow takes PNG, BMP and GIF, whose pixels are the same whoever decodes them (libpng would write to
+    the terminal).
 
     Args:
         data: The whole file.
@@ -134,6 +132,8 @@ def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
         return _decoder_of(data)(data)
     except UndecodableError as error:
         reason = str(error)
+    except Image.DecompressionBombError:
+        reason = f"it has more than {MAX_PIXELS:,} pixels".replace(",", " ")
     except Exception:  # Pillow raises nearly anything when a file is damaged
         reason = DAMAGED
     raise UserError(f"{name} cannot be read as an image: {reason}.")
@@ -152,21 +152,11 @@ def _decode_jpeg(data: bytes) -> tuple[Pixels, int]:
 
 
 def _decode_png(data: bytes) -> tuple[Pixels, int]:
-    essential = essential_png(data)
-    with _open_png(essential) as image:
-        return _rgb(image), essential.orientation
-
-
-def _open_png(png: EssentialPng) -> Image.Image:
-    image = Image.open(io.BytesIO(png.file), formats=["PNG"])
-    # Pillow takes rows that are not there for zeros.
-    if (png.interlaced or not np.asarray(image)[-1].any()) and not png.is_complete():
-        raise UndecodableError
-    return image
+    reduced = reduced_png(data)
+    return _by_pillow(reduced.file, "PNG"), reduced.orientation
 
 
 def _decode_webp(data: bytes) -> tuple[Pixels, int]:
-    check_webp_size(data)
     with Image.open(io.BytesIO(data), formats=["WEBP"]) as image:
         exif = image.info.get("exif", b"")
     # OpenCV wants at least 32 bytes; what stands behind the end is nobody's business.
@@ -174,7 +164,7 @@ def _decode_webp(data: bytes) -> tuple[Pixels, int]:
 
 
 def _decode_bmp(data: bytes) -> tuple[Pixels, int]:
-    return decode_bmp(data), 1
+    return _by_pillow(data, "BMP"), 1
 
 
 def _decode_tiff(data: bytes) -> tuple[Pixels, int]:
@@ -183,8 +173,7 @@ def _decode_tiff(data: bytes) -> tuple[Pixels, int]:
 
 
 def _decode_gif(data: bytes) -> tuple[Pixels, int]:
-    with Image.open(io.BytesIO(essential_gif(data)), formats=["GIF"]) as image:
-        return _rgb(image), 1
+    return _by_pillow(data, "GIF"), 1
 
 
 _DECODERS = {
@@ -219,11 +208,12 @@ def _by_opencv(data: bytes) -> Pixels:
     return np.asarray(pixels, np.uint8)
 
 
-def _rgb(image: Image.Image) -> Pixels:
-    if image.mode.startswith("I;16"):
-        upper = (np.asarray(image) >> 8).astype(np.uint8)
-        return np.repeat(upper[..., None], 3, axis=2)
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+def _by_pillow(data: bytes, kind: str) -> Pixels:
+    with Image.open(io.BytesIO(data), formats=[kind]) as image:
+        if image.mode.startswith("I;16"):
+            upper = (np.asarray(image) >> 8).astype(np.uint8)
+            return np.repeat(upper[..., None], 3, axis=2)
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def read_mask(path: Path) -> Pixels:
@@ -238,7 +228,7 @@ def read_mask(path: Path) -> Pixels:
         data = _content(path)
         if not data.startswith(PNG_SIGNATURE):
             raise UndecodableError("it is no PNG" if data else "it is empty")
-        with _open_png(essential_png(data)) as image:
+        with Image.open(io.BytesIO(reduced_png(data).file), formats=["PNG"]) as image:
             if (mode := image.mode) in _MASK_MODES:
                 return np.array(image, np.uint8)
     except UndecodableError as error:

@@ -1,10 +1,12 @@
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <string_view>
 
-#include "images/content.hpp"
+#include "base/files.hpp"
 #include "images/decoders.hpp"
-#include "images/headers.hpp"
 #include "swsss/errors.hpp"
 
 namespace swsss {
@@ -30,9 +32,8 @@ bool is_tiff(Bytes data) {
 }
 
 StoredImage decode(Bytes data) {
-    if (begins_with(data, "\xff\xd8")) {
-        const JpegHeader header = read_jpeg_header(data);
-        return {decode_jpeg(data, header.width, header.height), header.orientation};
+    if (begins_with(data, "\xff\xd8\xff")) {
+        return decode_jpeg(data);
     }
     if (begins_with(data, "\x89PNG\r\n\x1a\n")) {
         return decode_png(data);
@@ -46,10 +47,26 @@ StoredImage decode(Bytes data) {
     if (is_tiff(data)) {
         return {decode_tiff(data), 1};
     }
-    if (begins_with(data, "GIF87a") || begins_with(data, "GIF89a")) {
-        return {decode_gif(data), 1};
-    }
     throw Undecodable(data.empty() ? "it is empty" : "unknown format");
+}
+
+/// The bytes of a file; a folder, a pipe and what is larger than any picture are not even opened.
+std::string content_of(const std::filesystem::path& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) {
+        throw Undecodable(reason_of(errno));
+    }
+    if (!S_ISREG(status.st_mode)) {
+        throw Undecodable(S_ISDIR(status.st_mode) ? "it is a folder" : "it is a pipe or a device");
+    }
+    if (status.st_size > 8 * max_pixels) {
+        throw Undecodable("it is larger than any picture that can be decoded");
+    }
+    try {
+        return read_file(path);
+    } catch (const FileError& error) {
+        throw Undecodable(error.reason());
+    }
 }
 
 [[noreturn]] void refuse(const std::string& name, const std::string& reason) {
@@ -85,7 +102,7 @@ StoredImage decode_image(std::span<const std::uint8_t> data, const std::string& 
 StoredImage read_image(const std::filesystem::path& path) {
     std::string data;
     try {
-        data = picture_content(path);
+        data = content_of(path);
     } catch (const Undecodable& error) {
         refuse(path.string(), error.what());
     }

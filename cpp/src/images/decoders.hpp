@@ -20,9 +20,6 @@ class Undecodable : public std::runtime_error {
 inline constexpr const char* damaged = "it is damaged, or of a kind that cannot be decoded";
 inline constexpr const char* cut_short = "it is cut short";
 
-/// Pixels of the longest side that OpenCV, and so `swsss.data.images`, decodes in TIFF and WebP.
-inline constexpr std::int64_t longest_side = 1 << 20;
-
 /// @throws Undecodable A picture of this size has no pixels, or more than `max_pixels`.
 void check_size(std::int64_t width, std::int64_t height);
 
@@ -30,11 +27,14 @@ void check_size(std::int64_t width, std::int64_t height);
 /// @throws Undecodable It has no pixels, or more than `max_pixels`.
 [[nodiscard]] Image make_image(std::int64_t width, std::int64_t height);
 
-[[nodiscard]] Image decode_jpeg(Bytes data, int width, int height);
+[[nodiscard]] StoredImage decode_jpeg(Bytes data);
 [[nodiscard]] StoredImage decode_png(Bytes data);
 [[nodiscard]] StoredImage decode_webp(Bytes data);
-[[nodiscard]] Image decode_bmp(Bytes data);
-[[nodiscard]] Image decode_tiff(Bytes data);
-[[nodiscard]] Image decode_gif(Bytes data);
+[[nodiscard]] Image decode_bmp(Bytes data);   ///< 8, 24 or 32 bits, not compressed.
+[[nodiscard]] Image decode_tiff(Bytes data);  ///< Turned upright.
+
+/// The orientation, 1 to 8, in an EXIF block (EXIF 2.32, tag 0x0112), with or without the leading `Exif`; 1 where it
+/// says none. Nothing in it is trusted.
+[[nodiscard]] int exif_orientation(Bytes block);
 
 }  // namespace swsss

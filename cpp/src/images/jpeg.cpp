@@ -2,15 +2,17 @@
 // Wants <cstdio> before it.
 #include <jpeglib.h>
 
-#include <array>
+#include <algorithm>
 #include <csetjmp>
-#include <limits>
+#include <memory>
 #include <vector>
 
 #include "images/decoders.hpp"
 
 namespace swsss {
 namespace {
+
+constexpr int exif_marker = JPEG_APP0 + 1;
 
 /// Errors of libjpeg come back to where `jump` was set; nothing is printed.
 struct Errors {
@@ -30,7 +32,10 @@ static void emit_nothing(j_common_ptr decoder, int level) {
 }
 static void source_nothing(j_decompress_ptr /*decoder*/) {}
 /// All of the file was there from the start: asked for more, the decoder stops.
-static boolean no_more(j_decompress_ptr /*decoder*/) { return FALSE; }
+static boolean no_more(j_decompress_ptr decoder) {
+    *static_cast<bool*>(decoder->client_data) = true;
+    return FALSE;
+}
 static void skip(j_decompress_ptr decoder, long count) {
     jpeg_source_mgr& source = *decoder->src;
     const std::size_t left = source.bytes_in_buffer;
@@ -56,6 +61,7 @@ struct Decoder {
     jpeg_decompress_struct base;
     jpeg_source_mgr source;
     Errors errors;
+    bool ended;  ///< Whether more was asked for than there is.
 };
 
 void start(Decoder& decoder, Bytes data) {
@@ -63,6 +69,7 @@ void start(Decoder& decoder, Bytes data) {
     decoder.errors.base.error_exit = leave;
     decoder.errors.base.output_message = say_nothing;
     decoder.errors.base.emit_message = emit_nothing;
+    decoder.base.client_data = &decoder.ended;
     jpeg_create_decompress(&decoder.base);
     decoder.source = {};
     decoder.source.next_input_byte = data.data();
@@ -75,20 +82,35 @@ void start(Decoder& decoder, Bytes data) {
     decoder.base.src = &decoder.source;
 }
 
-/// Decode into `pixels`, uint8 [height, width, 3]; false when it cannot be done. `row` holds a line of CMYK.
-bool decode_into(Decoder& decoder, Bytes data, Image& image, std::vector<JSAMPLE>& row) {
+/// Read what stands before the pixels; false when it cannot be done.
+bool read_header(Decoder& decoder, Bytes data) {
     if (setjmp(decoder.errors.jump) != 0) {  // NOLINT: libjpeg's way; no object with a destructor is made below
         return false;
     }
     start(decoder, data);
-    jpeg_decompress_struct& base = decoder.base;
-    if (jpeg_read_header(&base, TRUE) != JPEG_HEADER_OK) {
+    jpeg_save_markers(&decoder.base, exif_marker, 0xFFFF);
+    return jpeg_read_header(&decoder.base, TRUE) == JPEG_HEADER_OK;
+}
+
+/// The orientation in the first EXIF block.
+int orientation_of(const jpeg_decompress_struct& base) {
+    for (jpeg_saved_marker_ptr marker = base.marker_list; marker != nullptr; marker = marker->next) {
+        if (marker->data_length >= 6 && std::equal(marker->data, marker->data + 6, "Exif\0")) {
+            return exif_orientation({marker->data, marker->data_length});
+        }
+    }
+    return 1;
+}
+
+/// Decode into `image`; false when it cannot be done. `row` holds a line of CMYK.
+bool read_pixels(Decoder& decoder, Image& image, std::vector<JSAMPLE>& row) {
+    if (setjmp(decoder.errors.jump) != 0) {  // NOLINT: as above
         return false;
     }
+    jpeg_decompress_struct& base = decoder.base;
     const bool cmyk = base.num_components == 4;
     base.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
-    if (jpeg_start_decompress(&base) == FALSE || static_cast<int>(base.output_width) != image.width ||
-        static_cast<int>(base.output_height) != image.height) {
+    if (jpeg_start_decompress(&base) == FALSE) {
         return false;
     }
     const std::size_t stride = std::size_t{3} * base.output_width;
@@ -102,24 +124,25 @@ bool decode_into(Decoder& decoder, Bytes data, Image& image, std::vector<JSAMPLE
             cmyk_to_rgb(row.data(), to, image.width);
         }
     }
-    return true;
+    // Only the marker that ends a JPEG tells a whole file from one cut short.
+    return jpeg_finish_decompress(&base) != FALSE;
 }
 
 }  // namespace
 
-Image decode_jpeg(Bytes data, int width, int height) {
-    Image image = make_image(width, height);
-    if (data[2] != 0xFF) {
-        throw Undecodable(damaged);  // libjpeg would look for the next marker
-    }
-    std::vector<JSAMPLE> row(std::size_t{4} * static_cast<std::size_t>(width));
+StoredImage decode_jpeg(Bytes data) {
     Decoder decoder{};
-    const bool done = decode_into(decoder, data, image, row);
-    jpeg_destroy_decompress(&decoder.base);
-    if (!done) {
-        throw Undecodable(damaged);
+    const auto release = [](Decoder* used) { jpeg_destroy_decompress(&used->base); };
+    const std::unique_ptr<Decoder, decltype(release)> released(&decoder, release);
+    if (!read_header(decoder, data)) {
+        throw Undecodable(decoder.ended ? cut_short : damaged);
     }
-    return image;
+    StoredImage stored{make_image(decoder.base.image_width, decoder.base.image_height), orientation_of(decoder.base)};
+    std::vector<JSAMPLE> row(std::size_t{4} * static_cast<std::size_t>(stored.image.width));
+    if (!read_pixels(decoder, stored.image, row)) {
+        throw Undecodable(decoder.ended ? cut_short : damaged);
+    }
+    return stored;
 }
 
 }  // namespace swsss

@@ -1,13 +1,10 @@
 #include <webp/decode.h>
 #include <webp/demux.h>
 
-#include <algorithm>
 #include <memory>
-#include <string_view>
+#include <utility>
 
-#include "images/bytes.hpp"
 #include "images/decoders.hpp"
-#include "images/headers.hpp"
 
 namespace swsss {
 namespace {
@@ -47,22 +44,6 @@ Image still(Bytes data, const WebPBitstreamFeatures& features) {
     return image;
 }
 
-/// Refuse a file that says it is too large, before anything of that size is made.
-void check_webp_size(Bytes data) {
-    const Bytes kind = part(data, 12, 4);
-    const auto is = [&](std::string_view name) { return std::equal(name.begin(), name.end(), kind.begin()); };
-    if (is("VP8X") && data.size() >= 30) {
-        check_size(1 + static_cast<std::int64_t>(little_endian(data, 24, 3)),
-                   1 + static_cast<std::int64_t>(little_endian(data, 27, 3)));
-    } else if (is("VP8 ") && data.size() >= 30) {
-        check_size(static_cast<std::int64_t>(little_endian(data, 26, 2) & 0x3FFFU),
-                   static_cast<std::int64_t>(little_endian(data, 28, 2) & 0x3FFFU));
-    } else if (is("VP8L") && data.size() >= 25) {
-        const auto bits = little_endian(data, 21, 4);
-        check_size(1 + static_cast<std::int64_t>(bits & 0x3FFFU), 1 + static_cast<std::int64_t>(bits >> 14U & 0x3FFFU));
-    }
-}
-
 int orientation_in(WebPDemuxer* demuxer) {
     WebPChunkIterator chunk{};
     int orientation = 1;
@@ -76,15 +57,15 @@ int orientation_in(WebPDemuxer* demuxer) {
 }  // namespace
 
 StoredImage decode_webp(Bytes data) {
-    if (data.size() >= 16) {
-        check_webp_size(data);
+    WebPBitstreamFeatures features{};
+    if (WebPGetFeatures(data.data(), data.size(), &features) != VP8_STATUS_OK) {
+        throw Undecodable(damaged);
     }
+    check_size(features.width, features.height);
     const WebPData all{data.data(), data.size()};
     // Made only of a file whose frames are all there.
     const std::unique_ptr<WebPDemuxer, Deleter> demuxer(WebPDemux(&all));
-    WebPBitstreamFeatures features{};
-    if (!demuxer || WebPGetFeatures(data.data(), data.size(), &features) != VP8_STATUS_OK ||
-        std::max(features.width, features.height) > longest_side) {
+    if (!demuxer) {
         throw Undecodable(damaged);
     }
     Image image = features.has_animation != 0 ? first_frame(all) : still(data, features);
