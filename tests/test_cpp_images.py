@@ -165,9 +165,7 @@ def changed():
 
 SOUND = {
     # A GIF is a listed failure of the native program.
-    "special": lambda: (
-        (name, data) for name, (data, _) in test_images.SPECIAL.items() if not name.endswith(".gif")
-    ),
+    "special": lambda: ((name, data) for name, (data, _) in test_images.SPECIAL.items() if not name.endswith(".gif")),
     **{each.__name__: each for each in (jpegs, pngs, bmps, tiffs, webps, turned)},
 }
 
@@ -191,7 +189,9 @@ def decoded(paths):
     names = "".join(f"{path}\n" for path in paths)
     ended = subprocess.run([tool("decode_tool")], input=names, capture_output=True, text=True, check=True)
     assert ended.stderr == "", "a decoder wrote to the terminal"
-    native = {told.pop("path"): None if "error" in told else told for told in map(json.loads, ended.stdout.splitlines())}
+    native = {
+        told.pop("path"): None if "error" in told else told for told in map(json.loads, ended.stdout.splitlines())
+    }
     return {path.name: (native[str(path)], by_python(path)) for path in paths}
 
 

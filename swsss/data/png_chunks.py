@@ -1,6 +1,6 @@
 """PNG files reduced to what their picture needs, and seen to be whole.
 
-Pillow does not look at the checksums of pixels, and refuses whole files for a colour profile or a text it does not like.
+Pillow does not check the checksums of pixels, and refuses whole files for a colour profile or a text it does not like.
 """
 
 import struct
