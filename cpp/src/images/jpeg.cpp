@@ -1,6 +1,8 @@
 #include <cstdio>
 // Wants <cstdio> before it.
 #include <jpeglib.h>
+// Wants jpeglib.h before it.
+#include <jerror.h>
 
 #include <algorithm>
 #include <csetjmp>
@@ -14,35 +16,25 @@ namespace {
 
 constexpr int exif_marker = JPEG_APP0 + 1;
 
-/// Errors of libjpeg come back to where `jump` was set; nothing is printed.
-struct Errors {
-    jpeg_error_mgr base;
+/// A decoder and what it needs; plain data, because errors of libjpeg jump over what follows.
+struct Decoder {
+    jpeg_decompress_struct base;
+    jpeg_error_mgr errors;
     std::jmp_buf jump;
+    bool cut_short;  ///< Whether the file ended before its picture.
 };
 
 extern "C" {
 [[noreturn]] static void leave(j_common_ptr decoder) {
-    std::longjmp(reinterpret_cast<Errors*>(decoder->err)->jump, 1);  // NOLINT: libjpeg's way
+    std::longjmp(static_cast<Decoder*>(decoder->client_data)->jump, 1);  // NOLINT: libjpeg's way
 }
 static void say_nothing(j_common_ptr /*decoder*/) {}
-static void emit_nothing(j_common_ptr decoder, int level) {
-    if (level < 0) {
-        ++decoder->err->num_warnings;
+/// Nothing is printed. Where the file ends, libjpeg only warns, and makes the rest grey.
+static void look_at_warning(j_common_ptr decoder, int level) {
+    if (level < 0 && decoder->err->msg_code == JWRN_JPEG_EOF) {
+        static_cast<Decoder*>(decoder->client_data)->cut_short = true;
+        leave(decoder);
     }
-}
-static void source_nothing(j_decompress_ptr /*decoder*/) {}
-/// All of the file was there from the start: asked for more, the decoder stops.
-static boolean no_more(j_decompress_ptr decoder) {
-    *static_cast<bool*>(decoder->client_data) = true;
-    return FALSE;
-}
-static void skip(j_decompress_ptr decoder, long count) {
-    jpeg_source_mgr& source = *decoder->src;
-    const std::size_t left = source.bytes_in_buffer;
-    const std::size_t wanted = count > 0 ? static_cast<std::size_t>(count) : 0;
-    const std::size_t done = wanted < left ? wanted : left;
-    source.next_input_byte += done;
-    source.bytes_in_buffer -= done;
 }
 }
 
@@ -56,38 +48,18 @@ void cmyk_to_rgb(const JSAMPLE* from, std::uint8_t* to, int width) {
     }
 }
 
-/// A decoder and what it needs; plain data, because errors jump over what follows.
-struct Decoder {
-    jpeg_decompress_struct base;
-    jpeg_source_mgr source;
-    Errors errors;
-    bool ended;  ///< Whether more was asked for than there is.
-};
-
-void start(Decoder& decoder, Bytes data) {
-    decoder.base.err = jpeg_std_error(&decoder.errors.base);
-    decoder.errors.base.error_exit = leave;
-    decoder.errors.base.output_message = say_nothing;
-    decoder.errors.base.emit_message = emit_nothing;
-    decoder.base.client_data = &decoder.ended;
-    jpeg_create_decompress(&decoder.base);
-    decoder.source = {};
-    decoder.source.next_input_byte = data.data();
-    decoder.source.bytes_in_buffer = data.size();
-    decoder.source.init_source = source_nothing;
-    decoder.source.fill_input_buffer = no_more;
-    decoder.source.skip_input_data = skip;
-    decoder.source.resync_to_restart = jpeg_resync_to_restart;
-    decoder.source.term_source = source_nothing;
-    decoder.base.src = &decoder.source;
-}
-
 /// Read what stands before the pixels; false when it cannot be done.
 bool read_header(Decoder& decoder, Bytes data) {
-    if (setjmp(decoder.errors.jump) != 0) {  // NOLINT: libjpeg's way; no object with a destructor is made below
+    if (setjmp(decoder.jump) != 0) {  // NOLINT: libjpeg's way; no object with a destructor is made below
         return false;
     }
-    start(decoder, data);
+    decoder.base.err = jpeg_std_error(&decoder.errors);
+    decoder.base.client_data = &decoder;
+    decoder.errors.error_exit = leave;
+    decoder.errors.output_message = say_nothing;
+    decoder.errors.emit_message = look_at_warning;
+    jpeg_create_decompress(&decoder.base);
+    jpeg_mem_src(&decoder.base, data.data(), static_cast<unsigned long>(data.size()));
     jpeg_save_markers(&decoder.base, exif_marker, 0xFFFF);
     return jpeg_read_header(&decoder.base, TRUE) == JPEG_HEADER_OK;
 }
@@ -104,7 +76,7 @@ int orientation_of(const jpeg_decompress_struct& base) {
 
 /// Decode into `image`; false when it cannot be done. `row` holds a line of CMYK.
 bool read_pixels(Decoder& decoder, Image& image, std::vector<JSAMPLE>& row) {
-    if (setjmp(decoder.errors.jump) != 0) {  // NOLINT: as above
+    if (setjmp(decoder.jump) != 0) {  // NOLINT: as above
         return false;
     }
     jpeg_decompress_struct& base = decoder.base;
@@ -135,12 +107,12 @@ StoredImage decode_jpeg(Bytes data) {
     const auto release = [](Decoder* used) { jpeg_destroy_decompress(&used->base); };
     const std::unique_ptr<Decoder, decltype(release)> released(&decoder, release);
     if (!read_header(decoder, data)) {
-        throw Undecodable(decoder.ended ? cut_short : damaged);
+        throw Undecodable(decoder.cut_short ? cut_short : damaged);
     }
     StoredImage stored{make_image(decoder.base.image_width, decoder.base.image_height), orientation_of(decoder.base)};
     std::vector<JSAMPLE> row(std::size_t{4} * static_cast<std::size_t>(stored.image.width));
     if (!read_pixels(decoder, stored.image, row)) {
-        throw Undecodable(decoder.ended ? cut_short : damaged);
+        throw Undecodable(decoder.cut_short ? cut_short : damaged);
     }
     return stored;
 }

@@ -1,7 +1,5 @@
 #include "report/thumbnail.hpp"
 
-#include <sodium.h>
-
 #include <cstddef>
 #include <cstdio>
 // Wants <cstdio> before it.
@@ -15,6 +13,8 @@
 #include <memory>
 #include <stdexcept>
 #include <utility>
+
+#include "base/base64.hpp"
 
 namespace swsss {
 namespace {
@@ -80,13 +80,6 @@ std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality) {
     }
     const std::unique_ptr<unsigned char, decltype(&std::free)> data(encoder.data, std::free);
     return {data.get(), data.get() + encoder.size};
-}
-
-std::string base64(const std::vector<std::uint8_t>& data) {
-    std::string text(sodium_base64_ENCODED_LEN(data.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
-    sodium_bin2base64(text.data(), text.size(), data.data(), data.size(), sodium_base64_VARIANT_ORIGINAL);
-    text.pop_back();  // a NUL
-    return text;
 }
 
 /// Where each of `to` pixels begins among `from`, and where the last one ends; none is empty.
@@ -165,7 +158,7 @@ std::string data_uri(Image image) {
         for (const int quality : qualities) {
             const std::vector<std::uint8_t> data = encode_jpeg(image, quality);
             if (data.size() <= most_bytes) {
-                return "data:image/jpeg;base64," + base64(data);
+                return "data:image/jpeg;base64," + encode_base64(data);
             }
         }
         image = {(image.height + 1) / 2, (image.width + 1) / 2, halved<3>(image.pixels, image.height, image.width)};

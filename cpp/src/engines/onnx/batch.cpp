@@ -1,4 +1,4 @@
-#include "engines/onnx_batch.hpp"
+#include "engines/onnx/batch.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "engines/onnx_providers.hpp"
+#include "engines/onnx/providers.hpp"
 
 #include <algorithm>
 #include <filesystem>

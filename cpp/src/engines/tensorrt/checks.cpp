@@ -1,4 +1,4 @@
-#include "engines/tensorrt_checks.hpp"
+#include "engines/tensorrt/checks.hpp"
 
 #include <sys/utsname.h>
 

@@ -1,6 +1,6 @@
 #ifdef SWSSS_WITH_TENSORRT
 
-#include "engines/tensorrt_cuda.hpp"
+#include "engines/tensorrt/cuda.hpp"
 
 #include <string>
 

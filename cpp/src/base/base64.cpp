@@ -1,4 +1,4 @@
-#include "engines/base64.hpp"
+#include "base/base64.hpp"
 
 #include <sodium.h>
 
@@ -15,6 +15,13 @@ std::vector<std::uint8_t> decode_base64(const std::string& text) {
     }
     bytes.resize(size);
     return bytes;
+}
+
+std::string encode_base64(const std::vector<std::uint8_t>& bytes) {
+    std::string text(sodium_base64_ENCODED_LEN(bytes.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
+    sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(), sodium_base64_VARIANT_ORIGINAL);
+    text.pop_back();  // a NUL
+    return text;
 }
 
 }  // namespace swsss

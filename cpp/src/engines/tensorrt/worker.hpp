@@ -9,9 +9,9 @@
 #include <span>
 #include <vector>
 
-#include "engines/tensorrt_cuda.hpp"
-#include "engines/tensorrt_session.hpp"
-#include "engines/tensorrt_shape.hpp"
+#include "engines/tensorrt/cuda.hpp"
+#include "engines/tensorrt/session.hpp"
+#include "engines/tensorrt/shape.hpp"
 #include "swsss/engine.hpp"
 
 namespace swsss {

@@ -1,4 +1,4 @@
-#include "engines/onnx_engine.hpp"
+#include "engines/onnx/engine.hpp"
 
 #include <onnxruntime_cxx_api.h>
 #include <onnxruntime_session_options_config_keys.h>
@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "engines/model_file.hpp"
-#include "engines/onnx_batch.hpp"
-#include "engines/onnx_providers.hpp"
+#include "engines/onnx/batch.hpp"
+#include "engines/onnx/providers.hpp"
 #include "labels/settings.hpp"
 #include "swsss/errors.hpp"
 

@@ -1,14 +1,16 @@
 #ifdef SWSSS_WITH_TENSORRT
 
-#include "engines/tensorrt_session.hpp"
+#include "engines/tensorrt/session.hpp"
 
 #include <array>
+#include <exception>
 #include <map>
+#include <mutex>
 #include <utility>
 #include <vector>
 
-#include "engines/tensorrt_checks.hpp"
-#include "engines/tensorrt_logger.hpp"
+#include "engines/tensorrt/checks.hpp"
+#include "base/text.hpp"
 #include "swsss/errors.hpp"
 
 #if NV_TENSORRT_MAJOR < 10
@@ -19,6 +21,60 @@ namespace swsss {
 namespace {
 
 using nvinfer1::ICudaEngine;
+
+/// Keeps the first few errors, and the rest off the user's terminal.
+class TensorRTLogger final : public nvinfer1::ILogger {
+  public:
+    /// Called by TensorRT, from any thread.
+    void log(Severity severity, const nvinfer1::AsciiChar* message) noexcept override;
+
+    /// What was complained about first, on one line, without its full stop: what follows are consequences.
+    [[nodiscard]] std::string first_error() const;
+
+    void clear();
+
+  private:
+    static constexpr std::size_t kept = 8;
+
+    mutable std::mutex mutex_;
+    std::vector<std::string> errors_;
+};
+
+void TensorRTLogger::log(Severity severity, const nvinfer1::AsciiChar* message) noexcept {
+    if (severity != Severity::kINTERNAL_ERROR && severity != Severity::kERROR) {
+        return;
+    }
+    try {
+        const std::lock_guard lock(mutex_);
+        if (errors_.size() < kept) {
+            errors_.emplace_back(message);
+        }
+    } catch (const std::exception&) {  // out of memory; TensorRT must not see it
+        return;
+    }
+}
+
+std::string TensorRTLogger::first_error() const {
+    const std::lock_guard lock(mutex_);
+    if (errors_.empty()) {
+        return "it does not say why";
+    }
+    const std::string_view text = strip(errors_.front());
+    std::string line(text.substr(0, text.find_first_of("\r\n")));
+    line.erase(line.find_last_not_of('.') + 1);
+    return line;
+}
+
+void TensorRTLogger::clear() {
+    const std::lock_guard lock(mutex_);
+    errors_.clear();
+}
+
+/// The logger of the process: TensorRT keeps the first that it is given, and uses it for every engine.
+TensorRTLogger& tensorrt_logger() {
+    static TensorRTLogger logger;
+    return logger;
+}
 
 /// Names of nvinfer1::DataType, as Python's package has them.
 std::string type_name(nvinfer1::DataType type) {

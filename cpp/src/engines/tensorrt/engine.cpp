@@ -1,13 +1,13 @@
-#include "engines/tensorrt_engine.hpp"
+#include "engines/tensorrt/engine.hpp"
 
 #ifdef SWSSS_WITH_TENSORRT
 #include <utility>
 
 #include "engines/sidecar.hpp"
-#include "engines/tensorrt_checks.hpp"
-#include "engines/tensorrt_cuda.hpp"
-#include "engines/tensorrt_session.hpp"
-#include "engines/tensorrt_worker.hpp"
+#include "engines/tensorrt/checks.hpp"
+#include "engines/tensorrt/cuda.hpp"
+#include "engines/tensorrt/session.hpp"
+#include "engines/tensorrt/worker.hpp"
 #else
 #include "swsss/errors.hpp"
 #endif

@@ -1,6 +1,6 @@
 #ifdef SWSSS_WITH_TENSORRT
 
-#include "engines/tensorrt_worker.hpp"
+#include "engines/tensorrt/worker.hpp"
 
 #include <algorithm>
 #include <cassert>

@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <type_traits>
 
-#include "engines/tensorrt_checks.hpp"
+#include "engines/tensorrt/checks.hpp"
 
 namespace swsss {
 
