@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "engine_files.hpp"
 #include "base/base64.hpp"
+#include "engine_files.hpp"
 #include "swsss/errors.hpp"
 #include "swsss/model_info.hpp"
 

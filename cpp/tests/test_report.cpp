@@ -68,7 +68,8 @@ TEST_CASE("failures of a kind are counted together") {
 }
 
 TEST_CASE("thumbnails are means, and never empty") {
-    const Image image{2, 4, {0, 0, 0, 10, 10, 10, 20, 20, 20, 30, 30, 30, 10, 10, 10, 20, 20, 20, 30, 30, 30, 40, 40, 40}};
+    const Image image{
+        2, 4, {0, 0, 0, 10, 10, 10, 20, 20, 20, 30, 30, 30, 10, 10, 10, 20, 20, 20, 30, 30, 30, 40, 40, 40}};
     const ThumbnailSize size(40'000, 30);
     CHECK(size.height == 320);
     CHECK(size.width == 16);

@@ -16,7 +16,7 @@ struct Order {
     std::optional<std::filesystem::path> model;   ///< The newest run's when absent.
     std::filesystem::path out = "labels";
     bool confidence = false;
-    double ignore_below = 0.0;  ///< 0..1
+    double ignore_below = 0.0;      ///< 0..1
     std::string untagged = "skip";  ///< skip or all
     std::optional<std::filesystem::path> only;
     int limit = 0;

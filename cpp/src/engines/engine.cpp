@@ -2,8 +2,8 @@
 
 #include <array>
 
-#include "base/hash.hpp"
 #include "base/base64.hpp"
+#include "base/hash.hpp"
 #include "engines/onnx/engine.hpp"
 #include "engines/tensorrt/engine.hpp"
 #include "swsss/errors.hpp"

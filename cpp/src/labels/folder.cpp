@@ -116,8 +116,8 @@ void LabelsFolder::remove(const std::string& mask) const {
     }
 }
 
-int LabelsFolder::finish(const ClassTable& classes,
-                         const std::vector<std::pair<std::string, std::string>>& facts, const Speed& speed) {
+int LabelsFolder::finish(const ClassTable& classes, const std::vector<std::pair<std::string, std::string>>& facts,
+                         const Speed& speed) {
     const auto wanted = [this](const std::string& image) { return plan_.is_wanted(image); };
     const Rows rows = [&](const std::function<void(const Labelled&)>& row) { journal_.labelled(recipe_, wanted, row); };
     std::string names;

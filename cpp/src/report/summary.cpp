@@ -166,9 +166,7 @@ std::vector<FailureKind> Summary::kinds() const {
     for (const auto& [kind, count] : kinds_) {
         kinds.push_back({kind.first, kind.second, count});
     }
-    const auto order = [](const FailureKind& kind) {
-        return std::tuple(-kind.count, kind.stage, kind.reason);
-    };
+    const auto order = [](const FailureKind& kind) { return std::tuple(-kind.count, kind.stage, kind.reason); };
     std::sort(kinds.begin(), kinds.end(),
               [&](const FailureKind& first, const FailureKind& second) { return order(first) < order(second); });
     return kinds;

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "engines/tensorrt/checks.hpp"
 #include "base/text.hpp"
+#include "engines/tensorrt/checks.hpp"
 #include "swsss/errors.hpp"
 
 #if NV_TENSORRT_MAJOR < 10
