@@ -130,6 +130,8 @@ def describe(source: Source, options: ExportOptions) -> ModelInfo:
         precision=options.precision,
         temperature=source.temperature,
         tag_penalty=(_tag_penalty(source, options) or None) if task == "conditioned" else None,
+        nets=len(source.nets),
+        attention=max(net.attention for net in source.nets),
         source=source.sha256,
         tools={
             "swsss": __version__,

@@ -59,6 +59,10 @@ class ModelInfo(_Info):
     tag_penalty: float | None = Field(None, description="logits taken off classes that are no candidates; null: never")
     source: str = Field(description="SHA-256 (hex) of the source checkpoint, or of several, one after the other")
     tools: dict[str, str] = Field(description="versions that made the file")
+    nets: int = Field(1, description="that are averaged")
+    attention: float | None = Field(
+        None, description="numbers in a ViT's attention over squared pixels, 0 for other nets; null: not known"
+    )
     golden: Golden | None = None
 
     @property

@@ -62,6 +62,13 @@ _PREFIX = "For label-studio: what comes before an image's path, e.g. /data/local
 @grouped(
     MODEL, "--workers", type=click.IntRange(0), default=0, help="Threads that decode and write [default: by cores]."
 )
+@grouped(
+    MODEL,
+    "--max-memory",
+    type=click.FloatRange(min=0.25),
+    metavar="GIB",
+    help="Memory that images may take together [default: half of what there is].",
+)
 @click.version_option(package_name="swsss")
 @user_errors
 def label(**options: Any) -> None:

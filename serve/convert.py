@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from swsss.data.classes import IGNORE, ClassTable, read_classes
+from swsss.data.files import leads_inside
 from swsss.data.images import Pixels, read_mask
 from swsss.errors import UserError
 from swsss.serve.formats import FORMATS
@@ -96,7 +97,10 @@ def _survey(labels: Path) -> tuple[ClassTable, int]:
 def _fill(sinks: dict[str, Sink], labels: Path, classes: ClassTable, progress: Callable[[int], None]) -> list[Failed]:
     def load(row: Labelled) -> tuple[Labelled, Pixels | UserError]:
         try:
-            return row, _checked_mask(labels / "masks" / row.mask, row, classes)
+            path = labels / "masks" / row.mask
+            if path.is_symlink() or not leads_inside(labels, f"masks/{row.mask}"):
+                raise UserError(f"{path} is a link, or lies behind one that leads out of the labels folder.")
+            return row, _checked_mask(path, row, classes)
         except UserError as error:
             # No machine's paths in the list of failures.
             return row, UserError(str(error).replace(f"{labels / 'masks'}{os.sep}", ""))

@@ -2,21 +2,26 @@
 
 import hashlib
 import os
+import posixpath
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from fnmatch import fnmatch
 from pathlib import Path
 
-from swsss.data.classes import ClassTable
-from swsss.data.files import write_whole
+from swsss.data.classes import IGNORE, ClassTable
+from swsss.data.files import leads_inside, write_whole
 from swsss.errors import UserError
 from swsss.serve.convert import convert
-from swsss.serve.journal import Journal
+from swsss.serve.in_flight import InFlight, Stage
+from swsss.serve.journal import Journal, explain
 from swsss.serve.manifest import write_failures, write_manifest
 from swsss.serve.plan import Item, Plan
 from swsss.serve.records import Failed, Labelled
 from swsss.serve.report import Speed, summarise, write_report
 
 JOURNAL = "journal.sqlite"
+_IN_FLIGHT = f"{JOURNAL}-inflight"
 
 _LEFTOVER = ".*.tmp"
 
@@ -38,15 +43,47 @@ class LabelsFolder:
         self.recipe = hashlib.blake2b(plan.recipe.encode(), digest_size=16).digest()
         if not overwrite:
             _see_ours(path)
+        _see_no_links(path)
         self.journal = Journal(path / JOURNAL)
         if self.journal.interrupted:
             _sweep(path)
+        self.flight = InFlight(path / _IN_FLIGHT)
+        try:
+            self._suspects = {} if overwrite else self.journal.suspects()
+            self._accuse_those_left(self.flight.left)
+        except sqlite3.Error as error:
+            self.journal.close()
+            raise UserError(explain(self.journal.path, error)) from None
 
     def __enter__(self) -> "LabelsFolder":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.flight.close()
         self.journal.close()
+
+    def suspected(self, item: Item) -> tuple[str, int]:
+        """At which stage, and of how many deaths of a process, an image is suspected; of none if it has changed."""
+        key, stage, deaths = self._suspects.get(item.image, (b"", "", 0))
+        return (stage, deaths) if key == item.key else ("", 0)
+
+    def suspects(self, names: Iterable[str]) -> list[Item]:
+        """Those of the images that are suspected of a death."""
+        items = [self.plan.item(name) for name in names if name in self._suspects]
+        return [item for item in items if self.suspected(item)[1]]
+
+    def accuse(self, item: Item, stage: str, deaths: int) -> None:
+        """Suspect an image of so many deaths."""
+        self.journal.accuse(item.image, item.key, stage, deaths)
+        self._suspects[item.image] = item.key, stage, deaths
+
+    def _accuse_those_left(self, left: Mapping[str, Stage]) -> None:
+        """Suspect the images that were in flight when a process died; one that was alone, of one death more."""
+        for image, stage in left.items():
+            if image in self.plan.wanted and not self.overwrite:
+                item = self.plan.item(image)
+                deaths = self.suspected(item)[1]
+                self.accuse(item, stage, deaths + 1 if len(left) == 1 else max(1, deaths))
 
     def is_due(self, item: Item, *, confidence: bool) -> bool:
         """Whether an image has to be labelled: it is not, or something that decides its mask has changed."""
@@ -54,7 +91,8 @@ class LabelsFolder:
         if done is None:
             return True
         key, mask, has_confidence = done
-        if key != item.key or not (self.path / "masks" / mask).exists():
+        # The key holds the name of the mask; that of another one is not from us, and no such file is looked at.
+        if key != item.key or mask != item.mask or not (self.path / "masks" / mask).exists():
             return True
         return confidence and not (has_confidence and (self.path / "confidence" / mask).exists())
 
@@ -62,10 +100,16 @@ class LabelsFolder:
         """Hand items on to be labelled. What was known of their masks is forgotten before these can be written over.
 
         A mask that is to get another name is removed: it would pass for a label.
+
+        Raises:
+            UserError: A link leads out of the labels folder to where a mask would be written.
         """
+        inside = None
         for item in items:
+            if inside != (inside := posixpath.dirname(item.mask)):
+                self._check_inside(item.mask)
             before = self.journal.done(item.image)
-            if before is not None and before[1] != item.mask:
+            if before is not None and before[1] != item.mask and _may_be_its_mask(before[1], item.image):
                 self._remove(before[1])
             self.journal.forget(item.image, item.mask)
             yield item
@@ -82,8 +126,15 @@ class LabelsFolder:
 
     def _remove(self, mask: str) -> None:
         for part in ("masks", "confidence"):
-            if os.path.lexists(self.path / part / mask):  # also when the name is too long to exist
+            # Also when the name is too long to exist.
+            if os.path.lexists(self.path / part / mask) and leads_inside(self.path, f"{part}/{mask}"):
                 (self.path / part / mask).unlink()
+
+    def _check_inside(self, mask: str) -> None:
+        for part in ("masks", "confidence"):
+            if not leads_inside(self.path, f"{part}/{mask}"):
+                where = self.path / part / mask
+                raise UserError(f"{where} would lie outside {self.path}, where a link leads; remove the link.")
 
     def finish(
         self,
@@ -103,11 +154,20 @@ class LabelsFolder:
             Number of images that could not be labelled, and of those missing in a format.
         """
         wanted = self.plan.wanted.__contains__
+
+        def labelled() -> Iterator[Labelled]:
+            with closing(self.journal.labelled(self.recipe, wanted)) as rows:
+                for row in rows:
+                    if not {*(row.tags or ()), *row.pixels, *row.confidence} <= known:
+                        raise sqlite3.DatabaseError("a class that the model has not")
+                    yield row
+
+        known = {*range(len(classes)), IGNORE}
         write_whole(self.path / "classes.txt", "".join(f"{name}\n" for name in classes.names).encode())
-        write_manifest(self.path / "manifest.csv", self.journal.labelled(self.recipe, wanted), classes)
+        write_manifest(self.path / "manifest.csv", labelled(), classes)
         write_failures(self.path / "failures.csv", self.journal.failed(wanted))
         missing = _missing(self.path, formats, image_prefix, progress) if formats else 0
-        summary = summarise(self.journal.labelled(self.recipe, wanted), self.journal.failed(wanted), classes)
+        summary = summarise(labelled(), self.journal.failed(wanted), classes)
         write_report(self.path / "report.html", summary, self.plan.folder, self.path / "masks", facts, speed)
         self.journal.finish()
         return summary.failed, missing
@@ -116,6 +176,11 @@ class LabelsFolder:
 def _missing(path: Path, formats: Sequence[str], image_prefix: str, progress: Callable[[int, int], None]) -> int:
     converted = convert(path, formats, image_prefix=image_prefix, progress=progress)
     return len({row.image for row in converted.failed})
+
+
+def _may_be_its_mask(mask: str, image: str) -> bool:
+    """Whether a mask may be that of an image, under the name it has or had: whatever a journal says, no other goes."""
+    return mask in {f"{image}.png", f"{posixpath.splitext(image)[0]}.png"}
 
 
 def _see_ours(path: Path) -> None:
@@ -134,7 +199,16 @@ def _see_ours(path: Path) -> None:
         )
 
 
+def _see_no_links(path: Path) -> None:
+    """SQLite would write to where a link leads."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        link = path / f"{JOURNAL}{suffix}"
+        if link.is_symlink():
+            raise UserError(f"{link} is a link, and what it leads to would be written to; remove it.")
+
+
 def _sweep(path: Path) -> None:
     """Remove what a killed process was just writing."""
     for leftover in path.rglob(_LEFTOVER):
-        leftover.unlink(missing_ok=True)
+        if not leftover.is_dir():
+            leftover.unlink(missing_ok=True)

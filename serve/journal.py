@@ -2,15 +2,21 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from swsss.data.classes import IGNORE
+from swsss.data.files import is_plain_path
 from swsss.errors import UserError
 from swsss.serve.records import Failed, Labelled
 
+N = TypeVar("N", int, float)
+
 FORMAT = 1
 
+_STAGES = {"decode", "infer"}
 _OF_THE_DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
 _SCHEMA = """
@@ -22,6 +28,9 @@ CREATE TABLE IF NOT EXISTS labelled (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS failed (
     image BLOB PRIMARY KEY, stage TEXT NOT NULL, reason BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS suspects (
+    image BLOB PRIMARY KEY, key BLOB NOT NULL, stage TEXT NOT NULL, deaths INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
 
@@ -92,7 +101,10 @@ class Journal:
         """Key, mask and whether there is a confidence map of an image that is labelled."""
         query = "SELECT key, mask, confidence_map FROM labelled WHERE image = ?"
         row = self.database.execute(query, (_bytes(image),)).fetchone()
-        return (row[0], _text(row[1]), bool(row[2])) if row else None
+        # A row of other types is not ours, and its image is due again.
+        if row is None or not isinstance(row[0], bytes) or not isinstance(row[1], bytes):
+            return None
+        return row[0], _text(row[1]), row[2] == 1
 
     def forget(self, image: str, mask: str) -> None:
         """Note, on disk at once, that a mask is about to be written for an image, whoever's it is now."""
@@ -109,6 +121,7 @@ class Journal:
         )
         self.database.execute("INSERT OR REPLACE INTO labelled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         self.database.execute("DELETE FROM failed WHERE image = ?", (_bytes(row.image),))
+        self.database.execute("DELETE FROM suspects WHERE image = ?", (_bytes(row.image),))
 
     def add_failed(self, row: Failed) -> None:
         """Note that an image could not be labelled."""
@@ -116,32 +129,44 @@ class Journal:
         self.database.execute("INSERT OR REPLACE INTO failed VALUES (?, ?, ?)", values)
         self.database.execute("DELETE FROM labelled WHERE image = ?", (_bytes(row.image),))
 
+    def accuse(self, image: str, key: bytes, stage: str, deaths: int) -> None:
+        """Note, on disk at once, of how many deaths of a process an image is suspected: once in flight, then alone."""
+        self.database.execute(
+            "INSERT OR REPLACE INTO suspects VALUES (?, ?, ?, ?)", (_bytes(image), key, stage, deaths)
+        )
+        self.save()
+
+    def suspects(self) -> dict[str, tuple[bytes, str, int]]:
+        """Key, stage and number of deaths of every image that is suspected of any."""
+        rows = self.database.execute("SELECT image, key, stage, deaths FROM suspects")
+        return {
+            _text(image): (key, stage, deaths)
+            for image, key, stage, deaths in rows
+            if isinstance(image, bytes) and isinstance(key, bytes) and stage in _STAGES and isinstance(deaths, int)
+        }
+
     def save(self) -> None:
         """Bring what was noted to disk."""
         self.database.execute("COMMIT")
         self.database.execute("BEGIN")
 
-    def labelled(self, recipe: bytes, wanted: Callable[[str], bool] = lambda image: True) -> Iterator[Labelled]:
+    def labelled(
+        self, recipe: bytes, wanted: Callable[[str], bool] = lambda image: True
+    ) -> Generator[Labelled, None, None]:
         """Rows of the wanted images that were labelled under a recipe, in the order of names."""
-        for row in self.database.execute("SELECT * FROM labelled WHERE recipe = ? ORDER BY image", (recipe,)):
-            if wanted(image := _text(row[0])):
-                tags = json.loads(row[7])
-                yield Labelled(
-                    image=image,
-                    mask=_text(row[3]),
-                    width=row[5],
-                    height=row[6],
-                    tags=None if tags is None else tuple(tags),
-                    pixels=_by_id(row[8]),
-                    confidence=_by_id(row[9]),
-                    mean_confidence=row[10],
-                    seconds=row[11],
-                )
+        # Closed also when a row is damaged: what is half read would hold the journal after its end.
+        with closing(self.database.cursor()) as rows:
+            rows.row_factory = sqlite3.Row
+            for row in rows.execute("SELECT * FROM labelled WHERE recipe = ? ORDER BY image", (recipe,)):
+                if isinstance(row["image"], bytes) and wanted(_text(row["image"])):
+                    yield _labelled(row)
 
     def failed(self, wanted: Callable[[str], bool] = lambda image: True) -> Iterator[Failed]:
         """Rows of the wanted images, in the order of names."""
-        for image, stage, reason in self.database.execute("SELECT * FROM failed ORDER BY image"):
-            if wanted(_text(image)):
+        for image, stage, reason in self.database.execute("SELECT image, stage, reason FROM failed ORDER BY image"):
+            if isinstance(image, bytes) and wanted(_text(image)):
+                if not isinstance(stage, str) or not isinstance(reason, bytes):
+                    raise sqlite3.DatabaseError(f"the row of {_text(image)} is damaged")
                 yield Failed(_text(image), stage, _text(reason))
 
     def finish(self) -> None:
@@ -162,8 +187,50 @@ def _text(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
-def _by_id(text: str) -> Mapping[int, Any]:
-    return {int(index): value for index, value in json.loads(text).items()}
+def _labelled(row: sqlite3.Row) -> Labelled:
+    """A row of `labelled`, in which nothing is trusted.
+
+    Raises:
+        sqlite3.DatabaseError: It is damaged, or names a mask outside its folder.
+    """
+    try:
+        made = Labelled(
+            image=_text(row["image"]),
+            mask=_text(row["mask"]),
+            width=_whole(row["width"]),
+            height=_whole(row["height"]),
+            tags=_tags(row["tags"]),
+            pixels=_by_id(row["pixels"], _whole),
+            confidence=_by_id(row["confidence"], float),
+            mean_confidence=float(row["mean_confidence"]),
+            seconds=float(row["seconds"]),
+        )
+        if not is_plain_path(made.mask) or min(made.width, made.height, *made.pixels.values()) < 1:
+            raise ValueError
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError, OverflowError):
+        raise sqlite3.DatabaseError(f"the row of {_text(row['image'])} is damaged") from None
+    return made
+
+
+def _tags(text: str) -> tuple[int, ...] | None:
+    tags = json.loads(text)
+    return None if tags is None else tuple(_class_id(tag) for tag in tags)
+
+
+def _by_id(text: str, kind: Callable[[Any], N]) -> dict[int, N]:
+    return {_class_id(int(index)): kind(value) for index, value in json.loads(text).items()}
+
+
+def _whole(number: object) -> int:
+    if not isinstance(number, int):
+        raise TypeError
+    return number
+
+
+def _class_id(number: int) -> int:
+    if not isinstance(number, int) or not 0 <= number <= IGNORE:
+        raise ValueError
+    return number
 
 
 def explain(path: Path, error: sqlite3.Error) -> str:

@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from swsss.data.headers import MAX_PIXELS
 from swsss.errors import Interrupted, Unfinished, UserError
 from swsss.serve.engines import Engine
 from swsss.serve.folder import LabelsFolder
 from swsss.serve.following import Follower, Terminal
 from swsss.serve.formats import FORMATS
+from swsss.serve.intake import Outcome
 from swsss.serve.journal import explain
+from swsss.serve.memory import MemoryBudget
 from swsss.serve.models import exported, newest_run, open_engine
 from swsss.serve.pipeline import Pipeline
 from swsss.serve.plan import Plan, Selection, make_plan
 from swsss.serve.report import Speed
 from swsss.serve.settings import default_batch, default_workers
+from swsss.serve.suspects import label_suspects
 from swsss.serve.writer import Writer
 
 _SAVE_SECONDS = 1.0
@@ -47,6 +51,9 @@ class Order:
     batch: int = 0
     threads: int = 0
     workers: int = 0
+    max_pixels: int = MAX_PIXELS
+    max_memory: float | None = None
+    """GiB that images may take together; half of what there is when None."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +82,14 @@ def carry_out(order: Order, *, tell: Callable[[str], None] = lambda line: None) 
         return label_folder(order, engine, follower)
 
 
-def label_folder(order: Order, engine: Engine, follower: Follower) -> Result:
+def label_folder(order: Order, engine: Engine, follower: Follower, budget: MemoryBudget | None = None) -> Result:
     """Do what `carry_out` does, with an engine that is open already.
 
     Args:
         order: The options; those that choose the engine are not looked at.
         engine: The model.
         follower: Told what happens, and asked whether to go on.
+        budget: Memory shared with whoever else labels in this process; None makes one of `order.max_memory`.
 
     Raises:
         UserError, Interrupted, Unfinished: As for `carry_out`.
@@ -96,7 +104,8 @@ def label_folder(order: Order, engine: Engine, follower: Follower) -> Result:
         return Result([told, *_notes(engine)])
     with LabelsFolder(order.out, plan, overwrite=order.overwrite) as folder:
         try:
-            speed = _label(order, plan, engine, folder, follower)
+            pipeline = _pipeline(order, engine, folder, budget or MemoryBudget(int((order.max_memory or 0) * 2**30)))
+            speed = _label(order, plan, pipeline, folder, follower)
             failed, missing = folder.finish(
                 engine.info.table,
                 _facts(order, engine),
@@ -168,16 +177,37 @@ def _notes(engine: Engine) -> Iterator[str]:
         yield f"Note: {engine.info.about_tags}."
 
 
-def _label(order: Order, plan: Plan, engine: Engine, folder: LabelsFolder, follower: Follower) -> Speed:
+def _pipeline(order: Order, engine: Engine, folder: LabelsFolder, budget: MemoryBudget) -> Pipeline:
+    return Pipeline(
+        engine,
+        order.images,
+        Writer(order.out, order.confidence, order.ignore_below),
+        order.batch or default_batch(engine),
+        order.workers or default_workers(),
+        budget,
+        order.max_pixels,
+        folder.flight,
+    )
+
+
+def _outcomes(
+    todo: Sequence[str], pipeline: Pipeline, folder: LabelsFolder, stop: Callable[[], bool]
+) -> Iterator[Outcome]:
+    """Label images, last those that a process may have died of."""
+    suspects = folder.suspects(todo)
+    last = {item.image for item in suspects}
+    yield from pipeline.run(folder.begin(folder.plan.item(name) for name in todo if name not in last), stop)
+    if suspects and not stop():
+        yield from label_suspects(suspects, pipeline, folder, stop)
+
+
+def _label(order: Order, plan: Plan, pipeline: Pipeline, folder: LabelsFolder, follower: Follower) -> Speed:
     todo = [name for name in plan.names if folder.is_due(plan.item(name), confidence=order.confidence)]
     earlier = len(plan.names) - len(todo)
     follower.begin(folder, len(todo), earlier)
-    workers = order.workers or default_workers()
-    writer = Writer(order.out, order.confidence, order.ignore_below)
-    pipeline = Pipeline(engine, order.images, writer, order.batch or default_batch(engine), workers)
     started = saved = time.monotonic()
     done = 0
-    for item, row in pipeline.run(folder.begin(map(plan.item, todo)), follower.stop):
+    for item, row in _outcomes(todo, pipeline, folder, follower.stop):
         folder.note(item, row, confidence=order.confidence)
         follower.done(item, row)
         done += 1

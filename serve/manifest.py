@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from swsss.data.classes import IGNORE, ClassTable
-from swsss.data.files import whole_file
+from swsss.data.files import is_plain_path, whole_file
 from swsss.errors import UserError
 from swsss.serve.records import Failed, Labelled
 
@@ -103,6 +103,8 @@ def _parse(path: Path, line: int, row: list[str], classes: ClassTable) -> Labell
 
     try:
         image, mask, width, height, tags, _, _, mean, pixels, confidence = row
+        if not is_plain_path(image) or not is_plain_path(mask):
+            raise ValueError
         return Labelled(
             image,
             mask,
@@ -114,4 +116,6 @@ def _parse(path: Path, line: int, row: list[str], classes: ClassTable) -> Labell
             float(mean),
         )
     except (ValueError, KeyError):
-        raise UserError(f"{path}, line {line}: this row is damaged or names an unknown class.") from None
+        raise UserError(
+            f"{path}, line {line}: this row is damaged, leads out of its folder, or names an unknown class."
+        ) from None

@@ -1,45 +1,29 @@
 """The bulk pipeline: decode ahead in threads, batch by size, infer, write in threads; what is done is handed on."""
 
 import errno
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from swsss.data.images import Pixels, orient, read_image
+from swsss.data.headers import MAX_PIXELS
+from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.serve.engines import Candidates, Engine
+from swsss.serve.in_flight import InFlight
+from swsss.serve.intake import Decoded, Intake, Outcome
+from swsss.serve.memory import MemoryBudget, cost
 from swsss.serve.plan import Item
-from swsss.serve.records import Failed, Labelled
+from swsss.serve.records import Failed
 from swsss.serve.writer import Writer
-from swsss.threads import ahead
-
-Outcome = tuple[Item, Labelled | Failed]
 
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 """Errors that every following file would meet as well."""
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """An image on its way to the engine.
-
-    Args:
-        item: What it is.
-        pixels: uint8 RGB [H, W, 3], upright.
-        orientation: EXIF orientation it was stored with.
-        seconds: Spent decoding.
-    """
-
-    item: Item
-    pixels: Pixels
-    orientation: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -62,6 +46,9 @@ class Pipeline:
         writer: Where masks go.
         batch: Images of one size given to the engine at a time.
         workers: Threads that decode, and as many that write.
+        budget: Memory that images may take, shared with whoever else labels in this process.
+        max_pixels: Images with more fail.
+        flight: Told what is being decoded and labelled.
     """
 
     engine: Engine
@@ -69,6 +56,9 @@ class Pipeline:
     writer: Writer
     batch: int
     workers: int
+    budget: MemoryBudget = field(default_factory=MemoryBudget)
+    max_pixels: int = MAX_PIXELS
+    flight: InFlight | None = None
 
     def run(self, items: Iterable[Item], stop: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
         """Label images.
@@ -85,13 +75,15 @@ class Pipeline:
         """
         writing: deque[Future[Outcome]] = deque()
         depth = 2 * (self.workers + self.batch)
+        intake = Intake(self.engine, self.images, self.budget, self.workers, depth, self.max_pixels, self.flight)
         with (
+            closing(intake),
             ThreadPoolExecutor(self.workers, "write") as writers,
-            ahead(self._decode, items, self.workers, depth) as decoded,
+            closing(intake.run(items, stop)) as decoded,
         ):
-            for result in self._inferred(decoded, stop):
+            for result in self._inferred(decoded, intake, stop):
                 if isinstance(result, Inferred):
-                    writing.append(writers.submit(self._write, result))
+                    writing.append(writers.submit(self._write, result, intake))
                 else:
                     yield result
                 while writing and (len(writing) > depth or writing[0].done()):
@@ -99,30 +91,30 @@ class Pipeline:
             while writing:
                 yield writing.popleft().result()
 
-    def _decode(self, item: Item) -> Decoded | Outcome:
-        started = time.perf_counter()
-        try:
-            pixels, orientation = read_image(self.images / item.image)
-        except UserError as error:
-            # As named in the other columns, wherever the folder lies.
-            return item, Failed(item.image, "decode", str(error).removeprefix(f"{self.images}{os.sep}"))
-        return Decoded(item, orient(pixels, orientation), orientation, time.perf_counter() - started)
-
-    def _inferred(self, decoded: Iterable[Decoded | Outcome], stop: Callable[[], bool]) -> Iterator[Inferred | Outcome]:
+    def _inferred(
+        self, decoded: Iterable[Decoded | Outcome | None], intake: Intake, stop: Callable[[], bool]
+    ) -> Iterator[Inferred | Outcome]:
         for group in self._groups(decoded, stop):
             if isinstance(group, list):
-                yield from self._infer(group)
+                yield from self._infer(group, intake)
             else:
                 yield group
 
     def _groups(
-        self, decoded: Iterable[Decoded | Outcome], stop: Callable[[], bool]
+        self, decoded: Iterable[Decoded | Outcome | None], stop: Callable[[], bool]
     ) -> Iterator[list[Decoded] | Outcome]:
-        """Images of one size, as they come together; the oldest goes when too many wait for others like them."""
+        """Images of one size, as they come together; the oldest goes when too many wait for others like them.
+
+        All go when the next image waits for the memory they hold.
+        """
         waiting: dict[tuple[int, ...], list[Decoded]] = {}
         for image in decoded:
             if stop():
                 return
+            if image is None:
+                yield from waiting.values()
+                waiting = {}
+                continue
             if not isinstance(image, Decoded):
                 yield image
                 continue
@@ -134,22 +126,41 @@ class Pipeline:
                 yield waiting.pop(next(iter(waiting)))
         yield from waiting.values()
 
-    def _infer(self, group: Sequence[Decoded]) -> Iterator[Inferred | Outcome]:
+    def _infer(self, group: Sequence[Decoded], intake: Intake) -> Iterator[Inferred | Outcome]:
         started = time.perf_counter()
+        claim = self.budget.claim_now(self._padding(group, intake))
         try:
-            pixels = group[0].pixels[None] if len(group) == 1 else np.stack([image.pixels for image in group])
-            masks, confidences = self.engine.label(pixels, self._candidates(group))
+            if claim is None:
+                raise MemoryError
+            with claim:
+                masks, confidences = self._ask(group)
         except Exception as error:  # whatever the runtime raises: out of memory, most likely
             if len(group) > 1:
                 for image in group:
-                    yield from self._infer([image])
+                    yield from self._infer([image], intake)
                 return
+            intake.let_go(group[0].claim)
+            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
             item = group[0].item
-            yield item, Failed(item.image, "infer", f"{type(error).__name__}: {' '.join(str(error).split())}")
+            yield item, Failed(item.image, "infer", kind + " ".join(str(error).split()))
             return
         seconds = (time.perf_counter() - started) / len(group)
         for image, mask, confidence in zip(group, masks, confidences, strict=True):
             yield Inferred(image, mask, confidence, image.seconds + seconds)
+
+    def _padding(self, group: Sequence[Decoded], intake: Intake) -> int:
+        """Bytes a batch takes besides those of its images, because the candidates of all are padded to the most."""
+        if len(group) == 1 or intake.on_gpu:
+            return 0
+        height, width, _ = group[0].pixels.shape
+        most = max(intake.slots(image.item) for image in group)
+        return len(group) * cost(self.engine.info, height, width, most) - sum(image.claim.size for image in group)
+
+    def _ask(self, group: Sequence[Decoded]) -> tuple[Pixels, Pixels]:
+        pixels = group[0].pixels[None] if len(group) == 1 else np.stack([image.pixels for image in group])
+        names = [image.item.image for image in group]
+        with nullcontext() if self.flight is None else self.flight.during("infer", names):
+            return self.engine.label(pixels, self._candidates(group))
 
     def _candidates(self, group: Sequence[Decoded]) -> Candidates:
         everything = range(len(self.engine.info.classes))
@@ -159,7 +170,7 @@ class Pipeline:
             slots[: len(ids)] = ids
         return candidates
 
-    def _write(self, result: Inferred) -> Outcome:
+    def _write(self, result: Inferred, intake: Intake) -> Outcome:
         item, started = result.image.item, time.perf_counter()
         try:
             row = self.writer.write(item, result.image.orientation, result.mask, result.confidence)
@@ -167,4 +178,6 @@ class Pipeline:
             if error.errno in OF_THE_DISK:
                 raise
             return item, Failed(item.image, "write", f"{item.mask} cannot be written: {error.strerror}.")
+        finally:
+            intake.let_go(result.image.claim)
         return item, replace(row, seconds=result.seconds + time.perf_counter() - started)

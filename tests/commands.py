@@ -4,7 +4,7 @@ from click.testing import CliRunner, Result
 
 from swsss import cli
 from swsss.export.cli import export
-from swsss.serve.cli import label
+from swsss.serve.cli import convert, label
 from swsss.serve.server.cli import serve
 
 COMMANDS = {
@@ -13,6 +13,7 @@ COMMANDS = {
     "swsss-data": cli.data,
     "swsss-export": export,
     "swsss-label": label,
+    "swsss-convert": convert,
     "swsss-serve": serve,
 }
 

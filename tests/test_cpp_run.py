@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import time
 
 import numpy as np
@@ -322,3 +323,32 @@ def test_example__label_one(model_file, tmp_path):
         f"{name}: {int(np.sum(mask == index))} pixels" for index, name in enumerate(["background", "cat", "dog"])
     ]
     assert told.splitlines() == expected
+
+
+@pytest.mark.parametrize("mask", ["../../victim.png", "../victim.png", "{victim}"])
+def test_run__mask_outside_in_a_journal(photos, model_file, tmp_path, mask):
+    """Neither removed as the mask of an old name nor taken for one that is there."""
+    out, victim = tmp_path / "labels", tmp_path / "victim.png"
+    native(photos, model_file, out, code=1)
+    for path in (victim, out / "victim.png"):
+        path.write_bytes(b"precious")
+    with sqlite3.connect(out / "journal.sqlite") as database:
+        name = mask.format(victim=victim).encode()
+        statement = "UPDATE labelled SET mask = ?, key = x'00' WHERE image = ?"
+        assert database.execute(statement, [name, b"00.jpg"]).rowcount == 1
+    database.close()
+    native(photos, model_file, out, code=1)
+    assert victim.read_bytes() == (out / "victim.png").read_bytes() == b"precious"
+
+
+def test_run__image_that_no_tensor_holds(model_file, tmp_path):
+    """It would end the process; now it is a listed failure, and the rest is labelled."""
+    images = tmp_path / "images"
+    save(images / "a.png", picture(1))
+    save(images / "large.png", np.zeros((13_300, 13_300, 3), np.uint8), compress_level=1)
+    where = ["--model", model_file, "--untagged", "all", "--out", tmp_path / "out", "--max-memory", 1]
+    ended = run("swsss-run", images, *where)
+    assert ended.returncode == 1, ended.stderr
+    [row] = table(tmp_path / "out" / "failures.csv")
+    assert (row["image"], row["stage"]) == ("large.png", "decode")
+    assert "13300×13300" in row["reason"]

@@ -1,6 +1,7 @@
 import errno
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -73,3 +74,13 @@ def test_write_whole__read_only_folder(tmp_path):
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     with pytest.raises(PermissionError):
         write_whole(tmp_path / "a.txt", b"content")
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_write__many_writers_of_one_file(write, tmp_path):
+    """All succeed, the last one wins, and nothing is left beside."""
+    contents = [f"{number:03}".encode() * 20_000 for number in range(80)]
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda data: write(tmp_path / "a.txt", data), contents))
+    assert (tmp_path / "a.txt").read_bytes() in contents
+    assert os.listdir(tmp_path) == ["a.txt"]

@@ -22,7 +22,8 @@ from swsss.serve import label
 
 info = types.SimpleNamespace(
     task="conditioned", classes=("background", "cat", "dog"), table=ClassTable(("background", "cat", "dog")),
-    scales=(1.0,), flip=False, precision="fp32", max_side=2048, about_tags="",
+    scales=(1.0,), flip=False, precision="fp32", max_side=2048, about_tags="", tag_penalty=None, nets=1,
+    attention=0.0,
 )
 
 class Engine:

@@ -22,7 +22,15 @@ COUNT = 60
 class Halves:
     """An engine that calls bright red 1 and the rest 0, and remembers what it was given."""
 
-    info = SimpleNamespace(classes=("background", "red", "green"))
+    info = SimpleNamespace(
+        classes=("background", "red", "green"),
+        task="conditioned",
+        tag_penalty=None,
+        scales=(1.0,),
+        max_side=2048,
+        nets=1,
+        attention=0.0,
+    )
     identity = description = "CPU"
 
     def __init__(self, refuse=lambda images: None):

@@ -71,6 +71,11 @@ void add_model(CLI::App& app, Options& options) {
     count("--batch", order.batch, "Images of one size a call [default: by the device].");
     count("--threads", order.threads, "Threads of a CPU engine [default: all cores].");
     count("--workers", order.workers, "Threads that decode and write [default: by cores].");
+    app.add_option("--max-memory", order.max_memory,
+                   "Memory that images may take together [default: half of what there is].")
+        ->check(quiet(CLI::Range(0.25, 1e6)))
+        ->type_name("GIB")
+        ->group(model);
     app.add_flag("--profile", order.profile, "Tell where the time went: decode, infer, write.")->group(model);
     app.add_flag("--self-test", options.self_test, "See that the model file gives its golden mask here, and stop.")
         ->group(model);

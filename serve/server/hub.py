@@ -11,6 +11,7 @@ from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.export.metadata import ModelInfo
 from swsss.serve.engines import Candidates, Engine
+from swsss.serve.memory import MemoryBudget
 from swsss.serve.models import exported, open_engine
 from swsss.serve.server.batcher import Batcher
 from swsss.serve.server.metrics import Metrics
@@ -39,6 +40,16 @@ class Model:
         return self.engine.info
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether it computes in the memory of a GPU."""
+        return "CPU" not in self.engine.description
+
+    @property
+    def at_once(self) -> int:
+        """Images of requests that it labels at a time, at the most."""
+        return self.batcher.limit * default_lanes(self.engine)
+
+    @property
     def for_jobs(self) -> Engine:
         """Its engine, which lets requests go first."""
         return _Patient(self.engine, self.turns)
@@ -61,6 +72,10 @@ class _Patient:
     def description(self) -> str:
         return self.engine.description
 
+    @property
+    def reopen(self) -> tuple[str, str, int] | None:
+        return getattr(self.engine, "reopen", None)
+
     def label(self, images: Pixels, candidates: Candidates) -> tuple[Pixels, Pixels]:
         with self.turns.job():
             return self.engine.label(images, candidates)
@@ -73,6 +88,9 @@ class Hub:
     Args:
         settings: Where they are and how they run.
         metrics: Told about every call of an engine.
+
+    Attributes:
+        budget: Memory that images may take together, in requests and jobs.
     """
 
     settings: Settings
@@ -80,6 +98,9 @@ class Hub:
     _ready: dict[str, Model] = field(default_factory=dict)
     _why_not: dict[str, str] = field(default_factory=dict)
     _loading: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self.budget = MemoryBudget(self.settings.memory_bytes)
 
     @property
     def default(self) -> str:

@@ -2,21 +2,23 @@
 
 import asyncio
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
 from starlette.requests import ClientDisconnect
 
+from swsss.data.headers import UndecodableError
+from swsss.data.image_size import image_size
 from swsss.data.images import Pixels, decode_image, orient, orient_back
 from swsss.errors import UserError
 from swsss.serve.engines import Candidates
+from swsss.serve.memory import Claim, check_image
 from swsss.serve.records import Labelled
 from swsss.serve.server.hub import Hub, Model
 from swsss.serve.server.metrics import Metrics
@@ -125,8 +127,14 @@ class Service:
         async with self._decoded:
             if gone is not None and await gone():
                 raise ClientDisconnect
-            pixels, orientation = await self.work(lambda: self._decode(data, name))
-            return await self.label_pixels(model, pixels, orientation, name, tags, ignore_below, upright)
+            height, width = await self.work(lambda: self._measure(data, name))
+            claim = await self._claim(self._needed(model, height, width, tags, name))
+
+            async def labelling() -> Answer:
+                pixels, orientation = await self.work(lambda: self._decode(data, name))
+                return await self._label(model, pixels, orientation, name, tags, ignore_below, upright)
+
+            return await self._keeping(claim, labelling())
 
     async def label_pixels(
         self,
@@ -141,9 +149,24 @@ class Service:
         """Label an image that is decoded: upright uint8 RGB [H, W, 3], and the orientation it was stored with.
 
         Raises:
-            UserError: The engine could not label it.
+            UserError: It is too large, or the engine could not label it.
         """
-        masks, confidences = await self.infer(model, pixels[None], candidates(tags, len(model.info.classes)))
+        claim = await self._claim(self._needed(model, pixels.shape[0], pixels.shape[1], tags, name))
+        labelling = self._label(model, pixels, orientation, name, tags, ignore_below, upright)
+        return await self._keeping(claim, labelling)
+
+    async def _label(
+        self,
+        model: Model,
+        pixels: Pixels,
+        orientation: int,
+        name: str,
+        tags: Tags,
+        ignore_below: float,
+        upright: bool,
+    ) -> Answer:
+        """`label_pixels`, when the memory is held."""
+        masks, confidences = await self._infer(model, pixels[None], candidates(tags, len(model.info.classes)))
 
         def finish() -> Answer:
             mask, confidence = leave_out(masks[0], confidences[0], ignore_below), confidences[0]
@@ -157,8 +180,18 @@ class Service:
         """Ask a model: uint8 RGB [N, H, W, 3] and int64 [N, K] to masks and confidences, uint8 [N, H, W].
 
         Raises:
-            UserError: The engine could not, most likely for want of memory.
+            UserError: They are too large, or the engine could not, most likely for want of memory.
         """
+        count, height, width, _ = images.shape
+        try:
+            each = check_image(model.info, height, width, wanted.shape[1], self.hub.budget.total, on_gpu=model.on_gpu)
+        except UserError as error:
+            raise UserError(f"The images are too large: {error}") from None
+        # All are there already, but no more are labelled at a time than the engine takes.
+        with await self._claim(each * min(count, model.at_once) + images.nbytes):
+            return await self._infer(model, images, wanted)
+
+    async def _infer(self, model: Model, images: Pixels, wanted: Candidates) -> tuple[Pixels, Pixels]:
         try:
             limit = model.batcher.limit
             parts = [
@@ -175,11 +208,58 @@ class Service:
         masks, confidences = zip(*answers, strict=True)
         return np.concatenate(masks), np.concatenate(confidences)
 
+    def _needed(self, model: Model, height: int, width: int, tags: Tags, name: str) -> int:
+        """Bytes an image takes.
+
+        Raises:
+            UserError: It is too large.
+        """
+        slots = candidates(tags, len(model.info.classes)).shape[1]
+        try:
+            return check_image(model.info, height, width, slots, self.hub.budget.total, on_gpu=model.on_gpu)
+        except UserError as error:
+            raise UserError(f"{name} is too large: {error}") from None
+
+    async def _claim(self, size: int) -> Claim:
+        """Memory, in its turn."""
+        claim = self.hub.budget.claim(size)
+        try:
+            await asyncio.wrap_future(claim.granted)
+        except BaseException:
+            claim.release()
+            raise
+        return claim
+
+    async def _keeping(self, claim: Claim, labelling: Awaitable[Answer]) -> Answer:
+        """An answer, which holds the memory of mask and confidence as long as it lives."""
+        try:
+            answer = await labelling
+        except BaseException:
+            claim.release()
+            raise
+        claim.shrink(answer.mask.nbytes + answer.confidence.nbytes)
+        weakref.finalize(answer, claim.release).atexit = False
+        return answer
+
+    def _measure(self, data: bytes, name: str) -> tuple[int, int]:
+        """Height and width in the file's grid; no more pixels than the limit."""
+        try:
+            width, height = image_size(data)
+        except UndecodableError as error:
+            self.metrics.failures.labels("decode", "request").inc()
+            raise UserError(f"{name} cannot be read as an image: {error}.") from None
+        if width * height > self.limits.pixels:
+            self.metrics.failures.labels("decode", "request").inc()
+            raise UserError(
+                f"{name} has {width}×{height} pixels, more than the {self.limits.pixels} this server takes "
+                "(--max-pixels)."
+            )
+        return height, width
+
     def _decode(self, data: bytes, name: str) -> tuple[Pixels, int]:
         started = time.monotonic()
         try:
-            _check_pixels(data, name, self.limits.pixels)
-            pixels, orientation = decode_image(data, name)
+            pixels, orientation = decode_image(data, name, self.limits.pixels)
         except UserError:
             self.metrics.failures.labels("decode", "request").inc()
             raise
@@ -190,14 +270,3 @@ class Service:
     def close(self) -> None:
         """Let the threads go."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _check_pixels(data: bytes, name: str, limit: int) -> None:
-    """Refuse a picture that says it has too many pixels; one that says nothing is left to the decoder."""
-    try:
-        with Image.open(BytesIO(data)) as image:
-            width, height = image.size
-    except Exception:  # Pillow raises nearly anything when a file is damaged
-        return
-    if width * height > limit:
-        raise UserError(f"{name} has {width}×{height} pixels, more than the {limit} this server takes (--max-pixels).")

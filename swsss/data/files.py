@@ -1,11 +1,29 @@
 """Files that appear whole or not at all."""
 
-import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+
+def is_plain_path(name: str) -> bool:
+    """Whether a path, told with `/`, is relative and names every folder on its way: without `..`, `.` or NUL."""
+    return "\0" not in name and all(part not in {"", ".", ".."} for part in name.split("/"))
+
+
+def leads_inside(folder: Path, name: str) -> bool:
+    """Whether a path below a folder leads to a place in it, whatever links there are on the way.
+
+    The last part may itself be a link: who renames a file to it, or unlinks it, does not follow it.
+    """
+    if not is_plain_path(name):
+        return False
+    try:
+        return (folder / name).parent.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a loop of links
+        return False
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -28,18 +46,17 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def _beside(path: Path) -> Path:
-    """A hidden name in the same folder, no longer than file systems allow however long the file's own name is."""
-    name = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
-    return path.with_name(f".{name}.{os.getpid()}.tmp")
+    """A hidden name in the same folder that no other writer has, in this process or another, here or elsewhere."""
+    return path.with_name(f".{secrets.token_hex(8)}.{os.getpid()}.tmp")
 
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        file = path.open("wb")
+        file = path.open("xb")
     except FileNotFoundError:
         # Only now: asking for the folder before every file costs as much as writing a small one.
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("wb")
+        file = path.open("xb")
     with file:
         file.write(data)
         file.flush()
@@ -58,7 +75,7 @@ def whole_file(path: Path) -> Iterator[TextIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = _beside(path)
     try:
-        with beside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with beside.open("x", encoding="utf-8", errors="surrogateescape", newline="") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

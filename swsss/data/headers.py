@@ -43,7 +43,7 @@ class JpegHeader(NamedTuple):
     orientation: int
 
 
-def read_jpeg_header(data: bytes) -> JpegHeader:
+def read_jpeg_header(data: bytes, *, whole: bool = True) -> JpegHeader:
     """Read what stands before the pixels of a JPEG, and make sure that its end is there.
 
     Only the marker that ends a JPEG tells a whole file from one cut short: where the pixels end without it, decoders
@@ -51,6 +51,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
 
     Args:
         data: The whole file. Anything may follow its end.
+        whole: Whether the end must be there; without it, `data` may be the beginning of a file.
 
     Raises:
         UndecodableError: It is cut short, no JPEG, or a lossless one.
@@ -61,7 +62,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
     while 0 <= (at := data.find(b"\xff", at)) <= len(data) - _SHORTEST:
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
         if marker == _START_OF_SCAN:
-            if data.rfind(_END, at) < 0:
+            if whole and data.rfind(_END, at) < 0:
                 break
             return JpegHeader(width, height, orientation or 1)
         if marker == _LOSSLESS:  # only the newest libjpeg-turbo decodes them
@@ -72,6 +73,29 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
             orientation = exif_orientation(data[at + 4 : at + 2 + length])
         at += 1 if marker == 0xFF else 2 if marker in _BARE else 2 + length
     raise UndecodableError(CUT_SHORT)
+
+
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a WebP, in pixels: of its canvas, where it has one.
+
+    Args:
+        data: The file, or its beginning. Nothing in it is trusted.
+
+    Raises:
+        UndecodableError: It begins with something else than a picture.
+        struct.error: It is cut short.
+    """
+    kind = data[12:16]
+    if kind == b"VP8X":
+        low_width, high_width, low_height, high_height = struct.unpack_from("<HBHB", data, 24)
+        return 1 + low_width + (high_width << 16), 1 + low_height + (high_height << 16)
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<2H", data, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    raise UndecodableError
 
 
 def exif_orientation(block: bytes) -> int:

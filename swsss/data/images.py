@@ -6,7 +6,6 @@ Only libjpeg cannot be told to be silent; see `swsss.data.quiet`.
 
 import io
 import logging
-import stat
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,21 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from swsss.data.headers import (
-    DAMAGED,
-    MAX_PIXELS,
-    UndecodableError,
-    check_size,
-    exif_orientation,
-    read_jpeg_header,
-)
+from swsss.data.headers import DAMAGED, MAX_PIXELS, UndecodableError, exif_orientation, read_jpeg_header
+from swsss.data.image_size import check_file, image_size
 from swsss.data.png_chunks import PNG_SIGNATURE, reduced_png
 from swsss.data.tiff import plain_tiff
 from swsss.errors import UserError
 
 Pixels = npt.NDArray[np.uint8]
 
-_MAX_BYTES = 8 * MAX_PIXELS
 _MASK_MODES = frozenset({"P", "L", "1"})
 
 cv2.setLogLevel(0)
@@ -79,7 +71,7 @@ def orient_back(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
-def read_image(path: Path) -> tuple[Pixels, int]:
+def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[Pixels, int]:
     """Read an image file and decode it as `decode_image` does.
 
     Raises:
@@ -89,16 +81,12 @@ def read_image(path: Path) -> tuple[Pixels, int]:
         data = _content(path)
     except UndecodableError as error:
         raise UserError(f"{path} cannot be read as an image: {error}.") from None
-    return decode_image(data, str(path))
+    return decode_image(data, str(path), max_pixels)
 
 
 def _content(path: Path) -> bytes:
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise UndecodableError("it is a folder" if stat.S_ISDIR(found.st_mode) else "it is a pipe or a device")
-        if found.st_size > _MAX_BYTES:
-            raise UndecodableError(f"{found.st_size / 2**30:.1f} GiB are more than any picture that can be decoded")
+        check_file(path)
         return path.read_bytes()
     except OSError as error:
         raise UndecodableError(str(error.strerror)) from None
@@ -106,7 +94,7 @@ def _content(path: Path) -> bytes:
         raise UndecodableError(str(error)) from None
 
 
-def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
+def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> tuple[Pixels, int]:
     """Decode a JPEG, PNG, WebP, BMP, TIFF or GIF as it is stored, told apart by content.
 
     Grey becomes R = G = B. Alpha and transparent colours are dropped: pixels keep the RGB below. 16 bits become 8 by
@@ -119,21 +107,27 @@ def decode_image(data: bytes, name: str) -> tuple[Pixels, int]:
     Args:
         data: The whole file.
         name: What to call it in an error.
+        max_pixels: Images with more are refused by their header, before anything of that size is made.
 
     Returns:
         uint8 RGB [H, W, 3] in the stored grid, and the EXIF orientation 1 to 8 that turns it upright, 1 when there is
         none. A TIFF is turned upright by every decoder: that is its grid, and its orientation 1.
 
     Raises:
-        UserError: It is empty, of another format, cut short, damaged, or has more than 178 956 970 pixels. (Damage
+        UserError: It is empty, of another format, cut short, damaged, or has more than `max_pixels`. (Damage
             inside a JPEG that has its end goes unnoticed; viewers show such pictures, too.)
     """
     try:
-        return _decoder_of(data)(data)
+        width, height = image_size(data)
+        if width * height > max_pixels:
+            raise UndecodableError(f"it has {width}×{height} pixels, more than {max_pixels}")
+        pixels, orientation = _decoder_of(data)(data)
+        if pixels.size != 3 * width * height:
+            # Another reading of the header than ours: nobody knows what the picture is.
+            raise UndecodableError
+        return pixels, orientation
     except UndecodableError as error:
         reason = str(error)
-    except Image.DecompressionBombError:
-        reason = f"it has more than {MAX_PIXELS:,} pixels".replace(",", " ")
     except Exception:  # Pillow raises nearly anything when a file is damaged
         reason = DAMAGED
     raise UserError(f"{name} cannot be read as an image: {reason}.")
@@ -146,8 +140,7 @@ def read_upright(path: Path) -> Pixels:
 
 
 def _decode_jpeg(data: bytes) -> tuple[Pixels, int]:
-    width, height, orientation = read_jpeg_header(data)
-    check_size(width, height)
+    orientation = read_jpeg_header(data).orientation  # before: it refuses what is cut short
     return _by_opencv(data), orientation
 
 

@@ -65,6 +65,17 @@ def plain_tiff(data: bytes) -> Tiff:
     return Tiff(directory.without(hidden), orientation if 1 <= orientation <= 8 else 1)
 
 
+def tiff_size(data: bytes) -> tuple[int, int]:
+    """Width and height of the first picture of a TIFF, in pixels; `data` may be its beginning.
+
+    Raises:
+        UndecodableError: The header is cut short or damaged.
+        struct.error: It is cut short.
+    """
+    directory = _Directory(data)
+    return directory.value(_WIDTH, 0), directory.value(_HEIGHT, 0)
+
+
 class _Directory:
     """The first directory of a TIFF: numbers by tag. Nothing in it is trusted."""
 

@@ -55,6 +55,9 @@ class SegmentationNet(nn.Module):
             bottom with the mean colour, and the logits of the padding are cut off.
     """
 
+    attention: float = 0.0
+    """Numbers in the largest attention map, over the squared number of pixels; a convolutional net has none."""
+
     backbone: nn.Module
     classifier: nn.Conv2d
     tag_head: TagHead | None

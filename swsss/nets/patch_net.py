@@ -28,6 +28,8 @@ class PatchNet(SegmentationNet):
         # Whole patches, and whole cells of stride 4: of 14 pixels every second patch begins on such a cell.
         super().__init__(config, num_classes, math.lcm(backbone.patch, STRIDE))
         self.backbone = backbone
+        # A number for each head and pair of patches.
+        self.attention = backbone.heads / backbone.patch**4
         channels = config.aspp_channels
         self.project = nn.Sequential(*conv_bn_relu(backbone.channels, channels), nn.Dropout(config.dropout))
         self.decoder = conv_bn_relu(channels, channels, 3, separable=config.separable)

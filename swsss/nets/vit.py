@@ -37,6 +37,7 @@ class PlainViT(nn.Module):
         self.vit = cast(Any, vit)
         self.patch: int = self.vit.patch_embed.patch_size[0]
         self.channels: int = self.vit.embed_dim
+        self.heads: int = self.vit.blocks[0].attn.num_heads
 
     def forward(self, image: Tensor) -> Tensor:
         """Float [N, 3, H, W] to features [N, channels, H / patch, W / patch] after the last norm."""

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,8 +48,10 @@ inline constexpr std::int64_t max_pixels = 178'956'970;
 
 /// Read an image file and decode it as `decode_image` does.
 ///
+/// @param before Called with the height and width that the header tells, before anything of that size is made.
 /// @throws UserError It cannot be read, is no file (a folder, a pipe), is too large, or cannot be decoded.
-[[nodiscard]] StoredImage read_image(const std::filesystem::path& path);
+[[nodiscard]] StoredImage read_image(
+    const std::filesystem::path& path, const std::function<void(int, int)>& before = [](int, int) {});
 
 /// Turn stored pixels upright. An `orientation` other than 1 to 8 counts as 1 (EXIF 2.32, tag 0x0112).
 [[nodiscard]] Image orient(Image stored, int orientation);

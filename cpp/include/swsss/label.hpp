@@ -27,6 +27,7 @@ struct Order {
     int batch = 0;
     int threads = 0;
     int workers = 0;
+    double max_memory = 0.0;  ///< GiB that images may take together; 0 for half of what there is.
     bool profile = false;  ///< Tell where the time went.
 };
 

@@ -27,7 +27,10 @@ struct ModelInfo {
     bool flip = false;
     int max_side = 0;       ///< Larger images are reduced to it inside the graph; masks keep full size.
     std::string precision;  ///< fp32, fp16 or int8.
-    std::string source;     ///< SHA-256 (hex) of the source checkpoint.
+    double tag_penalty = 0.0;  ///< Logits taken off classes that are no candidates; 0 leaves those out.
+    int nets = 1;              ///< That are averaged.
+    double attention = 0.0;    ///< Numbers in a ViT's attention over squared pixels; 0 for other nets.
+    std::string source;        ///< SHA-256 (hex) of the source checkpoint.
     std::optional<Golden> golden;
 };
 

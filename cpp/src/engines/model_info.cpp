@@ -1,5 +1,6 @@
 #include "swsss/model_info.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -73,6 +74,15 @@ void check_the_rest(const json& object) {
     std::for_each(tools.begin(), tools.end(), [](const json& version) { static_cast<void>(as_text(version)); });
 }
 
+/// A number of 0 or more that not every model file holds.
+double number_or(const json& object, const char* name, double otherwise) {
+    const auto found = object.find(name);
+    if (found == object.end() || found->is_null()) {
+        return otherwise;
+    }
+    return std::max(0.0, as_number(*found));
+}
+
 ModelInfo read(const json& object) {
     static_cast<void>(format_of(object));
     ModelInfo info;
@@ -85,6 +95,9 @@ ModelInfo read(const json& object) {
         as_integer(field(object, "max_side"), std::numeric_limits<int>::min(), std::numeric_limits<int>::max()));
     info.precision = as_word(field(object, "precision"), {"fp32", "fp16", "int8"});
     info.source = as_text(field(object, "source"));
+    info.tag_penalty = number_or(object, "tag_penalty", 0.0);
+    info.nets = static_cast<int>(std::clamp(number_or(object, "nets", 1.0), 1.0, 1000.0));
+    info.attention = number_or(object, "attention", 0.0);
     info.golden = golden_in(object);
     check_the_rest(object);
     return info;

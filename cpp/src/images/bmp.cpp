@@ -32,7 +32,7 @@ bool has_usual_channels(Bytes data, std::size_t bits) {
 
 }  // namespace
 
-Image decode_bmp(Bytes data) {
+Image decode_bmp(Bytes data, const BeforePixels& before) {
     const std::size_t header_size = number(data, 14);
     const auto width = static_cast<std::int32_t>(number(data, 18));
     const auto height = static_cast<std::int32_t>(number(data, 22));
@@ -41,9 +41,9 @@ Image decode_bmp(Bytes data) {
     if (header_size < info_size || (bits != 8 && bits != 24 && bits != 32) || !has_usual_channels(data, bits)) {
         throw Undecodable(damaged);
     }
-    Image image = make_image(width, std::abs(std::int64_t{height}));
+        check_size(width, std::abs(std::int64_t{height}));
     const std::size_t stride = (static_cast<std::size_t>(width) * bits + 31) / 32 * 4;
-    const std::size_t rows = static_cast<std::size_t>(image.height);
+    const auto rows = static_cast<std::size_t>(std::abs(height));
     const std::size_t pixels_at = number(data, 10);
     if (pixels_at > data.size() || stride * rows > data.size() - pixels_at) {
         throw Undecodable(cut_short);
@@ -57,6 +57,7 @@ Image decode_bmp(Bytes data) {
         }
         std::copy_n(data.begin() + static_cast<std::ptrdiff_t>(14 + header_size), size, palette.begin());
     }
+    Image image = make_image(width, std::abs(height), before);
     std::uint8_t* to = image.pixels.data();
     for (std::size_t row = 0; row < rows; ++row) {
         const std::uint8_t* from = data.data() + pixels_at + stride * (height < 0 ? row : rows - 1 - row);

@@ -31,21 +31,21 @@ bool is_tiff(Bytes data) {
     return std::any_of(signatures.begin(), signatures.end(), [&](auto text) { return begins_with(data, text); });
 }
 
-StoredImage decode(Bytes data) {
+StoredImage decode(Bytes data, const BeforePixels& before) {
     if (begins_with(data, "\xff\xd8\xff")) {
-        return decode_jpeg(data);
+        return decode_jpeg(data, before);
     }
     if (begins_with(data, "\x89PNG\r\n\x1a\n")) {
-        return decode_png(data);
+        return decode_png(data, before);
     }
     if (begins_with(data, "RIFF") && begins_with(data, "WEBP", 8)) {
-        return decode_webp(data);
+        return decode_webp(data, before);
     }
     if (begins_with(data, "BM")) {
-        return {decode_bmp(data), 1};
+        return {decode_bmp(data, before), 1};
     }
     if (is_tiff(data)) {
-        return {decode_tiff(data), 1};
+        return {decode_tiff(data, before), 1};
     }
     throw Undecodable(data.empty() ? "it is empty" : "unknown format");
 }
@@ -84,8 +84,9 @@ void check_size(std::int64_t width, std::int64_t height) {
     }
 }
 
-Image make_image(std::int64_t width, std::int64_t height) {
+Image make_image(std::int64_t width, std::int64_t height, const BeforePixels& before) {
     check_size(width, height);
+    before(static_cast<int>(height), static_cast<int>(width));
     Image image{static_cast<int>(height), static_cast<int>(width), {}};
     image.pixels.resize(static_cast<std::size_t>(width * height * 3));
     return image;
@@ -93,21 +94,19 @@ Image make_image(std::int64_t width, std::int64_t height) {
 
 StoredImage decode_image(std::span<const std::uint8_t> data, const std::string& name) {
     try {
-        return decode(data);
+        return decode(data, [](int, int) {});
     } catch (const Undecodable& error) {
         refuse(name, error.what());
     }
 }
 
-StoredImage read_image(const std::filesystem::path& path) {
-    std::string data;
+StoredImage read_image(const std::filesystem::path& path, const BeforePixels& before) {
     try {
-        data = content_of(path);
+        const std::string data = content_of(path);
+        return decode({reinterpret_cast<const std::uint8_t*>(data.data()), data.size()}, before);  // NOLINT
     } catch (const Undecodable& error) {
         refuse(path.string(), error.what());
     }
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(data.data());  // NOLINT(*-reinterpret-cast)
-    return decode_image({bytes, data.size()}, path.string());
 }
 
 }  // namespace swsss

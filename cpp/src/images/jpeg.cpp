@@ -102,14 +102,15 @@ bool read_pixels(Decoder& decoder, Image& image, std::vector<JSAMPLE>& row) {
 
 }  // namespace
 
-StoredImage decode_jpeg(Bytes data) {
+StoredImage decode_jpeg(Bytes data, const BeforePixels& before) {
     Decoder decoder{};
     const auto release = [](Decoder* used) { jpeg_destroy_decompress(&used->base); };
     const std::unique_ptr<Decoder, decltype(release)> released(&decoder, release);
     if (!read_header(decoder, data)) {
         throw Undecodable(decoder.cut_short ? cut_short : damaged);
     }
-    StoredImage stored{make_image(decoder.base.image_width, decoder.base.image_height), orientation_of(decoder.base)};
+    StoredImage stored{make_image(decoder.base.image_width, decoder.base.image_height, before),
+                       orientation_of(decoder.base)};
     std::vector<JSAMPLE> row(std::size_t{4} * static_cast<std::size_t>(stored.image.width));
     if (!read_pixels(decoder, stored.image, row)) {
         throw Undecodable(decoder.cut_short ? cut_short : damaged);

@@ -137,9 +137,9 @@ class PngReader {
 
 }  // namespace
 
-StoredImage decode_png(Bytes data) {
+StoredImage decode_png(Bytes data, const BeforePixels& before) {
     PngReader png(data);
-    Image image = make_image(png.width(), png.height());
+    Image image = make_image(png.width(), png.height(), before);
     if (!png.is_indexed()) {
         png.read_pixels(false, image.pixels);
         return {std::move(image), png.orientation()};

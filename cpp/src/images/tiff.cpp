@@ -182,7 +182,7 @@ bool read_strips(TIFF* tiff, Raster& raster) {
 
 }  // namespace
 
-Image decode_tiff(Bytes data) {
+Image decode_tiff(Bytes data, const BeforePixels& before) {
     Source source{data};
     const Tiff tiff = open(source);
     if (!tiff) {
@@ -191,7 +191,7 @@ Image decode_tiff(Bytes data) {
     check(tiff.get());
     const int orientation = plain(tiff.get());
     Image image = make_image(field<std::uint32_t>(tiff.get(), TIFFTAG_IMAGEWIDTH),
-                             field<std::uint32_t>(tiff.get(), TIFFTAG_IMAGELENGTH));
+                             field<std::uint32_t>(tiff.get(), TIFFTAG_IMAGELENGTH), before);
     Raster raster{image, {}};
     if (TIFFIsTiled(tiff.get()) != 0 ? !read_tiles(tiff.get(), raster) : !read_strips(tiff.get(), raster)) {
         throw Undecodable(damaged);

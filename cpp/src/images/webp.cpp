@@ -15,16 +15,14 @@ struct Deleter {
 };
 
 /// The first picture of an animation, on its canvas; alpha is dropped.
-Image first_frame(const WebPData& data) {
+void read_first_frame(const WebPData& data, Image& image) {
     const std::unique_ptr<WebPAnimDecoder, Deleter> decoder(WebPAnimDecoderNew(&data, nullptr));
     WebPAnimInfo about{};
     std::uint8_t* canvas = nullptr;
     int time = 0;
-    if (!decoder || WebPAnimDecoderGetInfo(decoder.get(), &about) == 0) {
-        throw Undecodable(damaged);
-    }
-    Image image = make_image(about.canvas_width, about.canvas_height);
-    if (WebPAnimDecoderGetNext(decoder.get(), &canvas, &time) == 0) {
+    if (!decoder || WebPAnimDecoderGetInfo(decoder.get(), &about) == 0 ||
+        static_cast<int>(about.canvas_width) != image.width || static_cast<int>(about.canvas_height) != image.height ||
+        WebPAnimDecoderGetNext(decoder.get(), &canvas, &time) == 0) {
         throw Undecodable(damaged);
     }
     for (std::size_t pixel = 0; pixel < image.pixels.size() / 3; ++pixel) {
@@ -32,16 +30,6 @@ Image first_frame(const WebPData& data) {
             image.pixels[3 * pixel + channel] = canvas[4 * pixel + channel];
         }
     }
-    return image;
-}
-
-Image still(Bytes data, const WebPBitstreamFeatures& features) {
-    Image image = make_image(features.width, features.height);
-    if (WebPDecodeRGBInto(data.data(), data.size(), image.pixels.data(), image.pixels.size(), 3 * image.width) ==
-        nullptr) {
-        throw Undecodable(damaged);
-    }
-    return image;
 }
 
 int orientation_in(WebPDemuxer* demuxer) {
@@ -56,19 +44,24 @@ int orientation_in(WebPDemuxer* demuxer) {
 
 }  // namespace
 
-StoredImage decode_webp(Bytes data) {
+StoredImage decode_webp(Bytes data, const BeforePixels& before) {
     WebPBitstreamFeatures features{};
     if (WebPGetFeatures(data.data(), data.size(), &features) != VP8_STATUS_OK) {
         throw Undecodable(damaged);
     }
-    check_size(features.width, features.height);
     const WebPData all{data.data(), data.size()};
     // Made only of a file whose frames are all there.
     const std::unique_ptr<WebPDemuxer, Deleter> demuxer(WebPDemux(&all));
     if (!demuxer) {
         throw Undecodable(damaged);
     }
-    Image image = features.has_animation != 0 ? first_frame(all) : still(data, features);
+    Image image = make_image(features.width, features.height, before);
+    if (features.has_animation != 0) {
+        read_first_frame(all, image);
+    } else if (WebPDecodeRGBInto(data.data(), data.size(), image.pixels.data(), image.pixels.size(),
+                                 3 * image.width) == nullptr) {
+        throw Undecodable(damaged);
+    }
     return {std::move(image), orientation_in(demuxer.get())};
 }
 

@@ -68,6 +68,32 @@ void unlink_missing_ok(const fs::path& path) {
     }
 }
 
+/// Whether a path below the folder leads to a place in it, whatever links there are on the way.
+bool leads_inside(const fs::path& folder, const fs::path& path) {
+    std::error_code failed;
+    const fs::path root = fs::weakly_canonical(folder, failed);
+    const fs::path place = failed ? fs::path() : fs::weakly_canonical((folder / path).parent_path(), failed);
+    const auto [inside, rest] = std::mismatch(root.begin(), root.end(), place.begin(), place.end());
+    return !failed && inside == root.end();
+}
+
+/// @throws JournalError A row names a class that there is not.
+void check_classes(const Labelled& row, std::size_t count) {
+    const auto is_unknown = [count](int id) { return id < 0 || (id != 255 && static_cast<std::size_t>(id) >= count); };
+    const auto has_unknown = [&](const auto& values) {
+        return std::any_of(values.begin(), values.end(), [&](const auto& value) { return is_unknown(value.first); });
+    };
+    if ((row.tags && std::any_of(row.tags->begin(), row.tags->end(), is_unknown)) || has_unknown(row.pixels) ||
+        has_unknown(row.confidence)) {
+        throw JournalError(SQLITE_CORRUPT, "a class that the model has not");
+    }
+}
+
+/// Whether a mask may be that of an image, under the name it has or had: whatever a journal says, nothing else goes.
+bool may_be_its_mask(const std::string& mask, const std::string& image) {
+    return mask == image + ".png" || mask == fs::path(image).replace_extension(".png").string();
+}
+
 }  // namespace
 
 LabelsFolder::LabelsFolder(fs::path path, const Plan& plan, bool overwrite)
@@ -84,7 +110,7 @@ LabelsFolder::LabelsFolder(fs::path path, const Plan& plan, bool overwrite)
 bool LabelsFolder::is_due(const Item& item, bool confidence) {
     const auto done = overwrite_ ? std::nullopt : journal_.done(item.image);
     std::error_code unknown;
-    if (!done || done->key != item.key || !fs::exists(path_ / "masks" / done->mask, unknown)) {
+    if (!done || done->key != item.key || done->mask != item.mask || !fs::exists(path_ / "masks" / done->mask, unknown)) {
         return true;
     }
     return confidence && !(done->confidence_map && fs::exists(path_ / "confidence" / done->mask, unknown));
@@ -92,8 +118,18 @@ bool LabelsFolder::is_due(const Item& item, bool confidence) {
 
 void LabelsFolder::begin(const Item& item) {
     const auto before = journal_.done(item.image);
-    if (before && before->mask != item.mask) {
+    if (before && before->mask != item.mask && may_be_its_mask(before->mask, item.image)) {
         remove(before->mask);
+    }
+    const std::string parent = fs::path(item.mask).parent_path().string();
+    if (checked_ != parent) {  // the images come sorted
+        for (const char* part : {"masks", "confidence"}) {
+            if (!leads_inside(path_, fs::path(part) / item.mask)) {
+                throw UserError((path_ / part / item.mask).string() + " would lie outside " + path_.string() +
+                                ", where a link leads; remove the link.");
+            }
+        }
+        checked_ = parent;
     }
     journal_.forget(item.image, item.mask);
 }
@@ -112,14 +148,21 @@ void LabelsFolder::note(const Outcome& outcome, bool confidence) {
 
 void LabelsFolder::remove(const std::string& mask) const {
     for (const char* part : {"masks", "confidence"}) {
-        unlink_missing_ok(path_ / part / mask);
+        if (leads_inside(path_, fs::path(part) / mask)) {
+            unlink_missing_ok(path_ / part / mask);
+        }
     }
 }
 
 int LabelsFolder::finish(const ClassTable& classes, const std::vector<std::pair<std::string, std::string>>& facts,
                          const Speed& speed) {
     const auto wanted = [this](const std::string& image) { return plan_.is_wanted(image); };
-    const Rows rows = [&](const std::function<void(const Labelled&)>& row) { journal_.labelled(recipe_, wanted, row); };
+    const Rows rows = [&](const std::function<void(const Labelled&)>& row) {
+        journal_.labelled(recipe_, wanted, [&](const Labelled& one) {
+            check_classes(one, classes.names().size());
+            row(one);
+        });
+    };
     std::string names;
     for (const std::string& name : classes.names()) {
         names += name + "\n";

@@ -55,6 +55,7 @@ class LabelsFolder {
     bool overwrite_;
     std::string recipe_;
     Journal journal_;
+    std::optional<std::string> checked_;  // the folder in which the last mask was seen to lie inside
 };
 
 }  // namespace swsss

@@ -34,12 +34,23 @@ std::string to_json(const std::map<int, Value>& values) {
     return object.dump();
 }
 
+/// Whether a path is relative, and leads neither up nor anywhere but to a file.
+bool is_plain_path(const std::filesystem::path& path) {
+    return !path.empty() && path.is_relative() && path.has_filename() &&
+           path.native().find('\0') == std::string::npos &&
+           std::none_of(path.begin(), path.end(), [](const auto& part) { return part == ".." || part == "."; });
+}
+
 template <typename Value>
 std::map<int, Value> from_json(const std::string& text) {
     std::map<int, Value> values;
     const auto object = nlohmann::json::parse(text);
     for (const auto& [id, value] : object.items()) {
-        values[std::stoi(id)] = value.template get<Value>();
+        const int number = std::stoi(id);
+        if (number < 0 || number > 255) {
+            throw std::out_of_range("a class id of " + id);
+        }
+        values[number] = value.template get<Value>();
     }
     return values;
 }
@@ -197,6 +208,9 @@ void Journal::labelled(const std::string& recipe, const Wanted& wanted,
             throw JournalError(SQLITE_CORRUPT, error.what());
         }
         found.mask = query.column(3);
+        if (!is_plain_path(found.mask)) {
+            throw JournalError(SQLITE_CORRUPT, "a mask outside its folder");
+        }
         found.width = query.integer(5);
         found.height = query.integer(6);
         found.mean_confidence = query.real_column(10);

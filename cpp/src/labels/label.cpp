@@ -123,7 +123,8 @@ Labelling label(const Order& order, const Plan& plan, Engine& engine, LabelsFold
     }
     Pipeline pipeline(engine, order.images, {order.out, order.confidence, order.ignore_below},
                       order.batch > 0 ? order.batch : engine.preferred_batch(),
-                      order.workers > 0 ? order.workers : default_workers());
+                      order.workers > 0 ? order.workers : default_workers(),
+                      static_cast<std::int64_t>(order.max_memory * (1 << 30)));
     const StopSignals signals;
     Recorder recorder(folder, order.confidence, todo.size());
     auto next = todo.begin();

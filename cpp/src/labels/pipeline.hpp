@@ -1,6 +1,7 @@
 /// The bulk pipeline: decode ahead in threads, batch by size, infer, write in threads; what is done is handed on.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -39,7 +40,9 @@ class Pipeline {
     /// @param writer Where masks go.
     /// @param batch Images of one size given to the engine at a time.
     /// @param workers Threads that decode, and as many that write.
-    Pipeline(Engine& engine, std::filesystem::path images, Writer writer, int batch, int workers);
+    /// @param memory Bytes that images may take together; 0 for half of what the machine or the container has.
+    Pipeline(Engine& engine, std::filesystem::path images, Writer writer, int batch, int workers,
+             std::int64_t memory = 0);
 
     /// Label images.
     ///
@@ -56,6 +59,7 @@ class Pipeline {
     Writer writer_;
     int batch_;
     int workers_;
+    std::int64_t memory_;
 };
 
 }  // namespace swsss

@@ -80,7 +80,7 @@ class JobLabeller:
         check_links(job.images, self.within(job))
         told(classes=classes_of(model.info))
         follower = JobFollower(self.index_of(job.id), stop, told, lambda row: self._count(model.name, row))
-        result = label_folder(self._order(job), model.for_jobs, follower)
+        result = label_folder(self._order(job), model.for_jobs, follower, self.hub.budget)
         return " ".join(result.lines[1:-1]) if result.failed else ""
 
     def _order(self, job: Job) -> Order:
@@ -96,6 +96,7 @@ class JobLabeller:
             untagged=wishes.untagged,
             batch=self.hub.settings.batch,
             workers=self.hub.settings.workers,
+            max_pixels=self.hub.settings.limits.pixels,
         )
 
     def _count(self, model: str, row: Labelled | Failed) -> None:

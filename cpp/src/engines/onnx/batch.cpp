@@ -1,11 +1,16 @@
 #include "engines/onnx/batch.hpp"
 
+#include <onnxruntime_run_options_config_keys.h>
+
 #include <algorithm>
 #include <array>
 #include <cassert>
 
 namespace swsss {
 namespace {
+
+/// Bytes of pixels.
+constexpr std::size_t large = std::size_t{3} << 21;
 
 std::size_t size_of(const Image& image) {
     return static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.width);
@@ -112,7 +117,12 @@ void OnnxBatch::call(std::span<std::uint8_t> pixels, CandidateTable& table, std:
     std::array<Ort::Value, 2> outputs{labels(masks), labels(confidences)};
     static constexpr std::array<const char*, 2> input_names{"image", "candidates"};
     static constexpr std::array<const char*, 2> output_names{"mask", "confidence"};
-    session_.Run(Ort::RunOptions{nullptr}, input_names.data(), inputs.data(), inputs.size(), output_names.data(),
+    Ort::RunOptions options;
+    if (pixels.size() > large) {
+        // ONNX Runtime keeps what it has taken for the next call; after a large image it is to give it back.
+        options.AddConfigEntry(kOrtRunOptionsConfigEnableMemoryArenaShrinkage, "cpu:0");
+    }
+    session_.Run(options, input_names.data(), inputs.data(), inputs.size(), output_names.data(),
                  outputs.data(), outputs.size());
 }
 
