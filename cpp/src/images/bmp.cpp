@@ -41,7 +41,7 @@ Image decode_bmp(Bytes data, const BeforePixels& before) {
     if (header_size < info_size || (bits != 8 && bits != 24 && bits != 32) || !has_usual_channels(data, bits)) {
         throw Undecodable(damaged);
     }
-        check_size(width, std::abs(std::int64_t{height}));
+    check_size(width, std::abs(std::int64_t{height}));
     const std::size_t stride = (static_cast<std::size_t>(width) * bits + 31) / 32 * 4;
     const auto rows = static_cast<std::size_t>(std::abs(height));
     const std::size_t pixels_at = number(data, 10);

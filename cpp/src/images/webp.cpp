@@ -58,8 +58,8 @@ StoredImage decode_webp(Bytes data, const BeforePixels& before) {
     Image image = make_image(features.width, features.height, before);
     if (features.has_animation != 0) {
         read_first_frame(all, image);
-    } else if (WebPDecodeRGBInto(data.data(), data.size(), image.pixels.data(), image.pixels.size(),
-                                 3 * image.width) == nullptr) {
+    } else if (WebPDecodeRGBInto(data.data(), data.size(), image.pixels.data(), image.pixels.size(), 3 * image.width) ==
+               nullptr) {
         throw Undecodable(damaged);
     }
     return {std::move(image), orientation_in(demuxer.get())};
