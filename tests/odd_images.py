@@ -1,4 +1,4 @@
-"""Files that no library writes: BMP, GIF, PNG and TIFF put together by hand."""
+"""Files that no library writes: BMP, PNG and TIFF put together by hand."""
 
 import struct
 import zlib
@@ -50,39 +50,6 @@ def core_bmp(width, height, bits, pixels, palette):
     start = 26 + len(palette)
     header = struct.pack("<2sI2HI", b"BM", start + len(pixels), 0, 0, start)
     return header + struct.pack("<I4H", 12, width, height, 1, bits) + palette + pixels
-
-
-def gif(screen, frame, indices, palette=b"", own=b"", before=b"", bits=8, interlace=False):
-    """One picture of indices, uint8 [H, W]; codes of bits + 1 bits only. Palettes of 2 to 256 entries."""
-    left, top = frame
-    height, width = indices.shape
-    parts = [b"GIF89a", struct.pack("<2H3B", *screen, _flags(palette), 0, 0), palette, before]
-    parts += [b",", struct.pack("<4HB", left, top, width, height, _flags(own) | interlace << 6), own]
-    packed = lzw(indices.ravel(), bits)
-    blocks = [packed[at : at + 255] for at in range(0, len(packed), 255)]
-    parts += [bytes([bits]), *(bytes([len(block)]) + block for block in blocks), b"\0;"]
-    return b"".join(parts)
-
-
-def _flags(palette):
-    return 0x80 | len(palette).bit_length() - 3 if palette else 0
-
-
-def lzw(indices, bits):
-    """GIF's compression without any: the table is cleared before codes grow."""
-    clear = 1 << bits
-    codes = [clear]
-    for number, index in enumerate(indices):
-        codes += [clear] if number and number % (clear // 2) == 0 else []
-        codes.append(int(index))
-    codes.append(clear + 1)
-    stream = sum(code << at * (bits + 1) for at, code in enumerate(codes))
-    return stream.to_bytes((len(codes) * (bits + 1) + 7) // 8, "little")
-
-
-def transparent_gif(index):
-    """The extension that says so."""
-    return struct.pack("<8B", 0x21, 0xF9, 4, 1, 0, 0, index, 0)
 
 
 def tiff(pixels, order="<", big=False, tile=None, **tags):

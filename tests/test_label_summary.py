@@ -1,4 +1,4 @@
-"""The summary of a labelling run: right sums, the same images whatever the order, constant memory; words for it."""
+"""The summary of a labelling run: right sums, the same images whatever the order, constant memory."""
 
 import random
 import weakref
@@ -9,7 +9,7 @@ import pytest
 
 from swsss.data.classes import IGNORE, ClassTable
 from swsss.serve.records import Failed, Labelled
-from swsss.serve.report import summarise, words
+from swsss.serve.report import summarise
 
 CLASSES = ClassTable(("background", "cat", "dog", "cow"))
 
@@ -101,26 +101,3 @@ def test_summarise__countless_kinds_of_failures_are_put_together():
     summary = summarise([], (Failed("a", "infer", "x" * i) for i in range(1, 1001)), CLASSES)
     assert summary.kinds[0] == ("infer", "other reasons", 950)
     assert sum(count for *_, count in summary.kinds) == 1000
-
-
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        (words.number(1234567), "1 234 567"),
-        (words.percent(0), "0.0"),
-        (words.percent(0.0004), "< 0.1"),
-        (words.percent(0.9996), "> 99.9"),
-        (words.percent(1), "100.0"),
-        (" ".join(words.in_words(1_250_000_000)), "1.2 billion"),
-        (" ".join(words.in_words(45_100_000)), "45.1 million"),
-        (words.in_words(999_999)[0], "999 999"),
-        (words.rate(1234.5), "1 234"),
-        (words.rate(0.1234), "0.123"),
-        (words.duration(0.02), "0.02 s"),
-        (words.duration(83.1), "1 min 23 s"),
-        (words.duration(7260), "2 h 1 min"),
-        (words.many(1, "image"), "1 image"),
-    ],
-)
-def test_words(said, expected):
-    assert said.replace("\u202f", " ") == expected

@@ -8,7 +8,7 @@ import odd_images as odd
 import pytest
 from PIL import Image
 
-from swsss.data.images import decode_image, orient, read_mask
+from swsss.data.images import decode_image, orient
 from swsss.errors import UserError
 
 RANDOM = np.random.default_rng(5)
@@ -31,10 +31,6 @@ def reason(data):
     with pytest.raises(UserError) as caught:
         decode_image(data, "a")
     return str(caught.value).removeprefix("a cannot be read as an image: ").removesuffix(".")
-
-
-def by_pillow(data):
-    return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 # PNG
@@ -83,36 +79,22 @@ def test_png__colours_without_a_name_are_black():
     np.testing.assert_array_equal(pixels(data), [[COLOURS[0], COLOURS[2], (0, 0, 0), (0, 0, 0)]])
 
 
-INDEXED = odd.png_header(14, 11, 8, 3)
-BLACK = np.zeros_like(RGB)
-
-
 @pytest.mark.parametrize(
     ("chunks", "expected"),
     [
         ((HEADER, ROWS), CUT),
         ((HEADER, ROWS, odd.PNG_END[:-1]), CUT),
         ((HEADER, odd.PNG_END), DAMAGED),
-        ((ROWS, HEADER, odd.PNG_END), DAMAGED),
         ((HEADER, ROWS[:-1] + b"?", odd.PNG_END), DAMAGED),
         ((HEADER, ROWS, odd.png_chunk(b"IEND", b"", damaged=True)), DAMAGED),
-        ((odd.png_header(14, 12), ROWS, odd.PNG_END), DAMAGED),
-        ((odd.png_header(14, 13), odd.png_pixels(BLACK), odd.PNG_END), DAMAGED),
-        ((odd.png_header(14, 11, interlace=1), odd.png_pixels(BLACK[:9]), odd.PNG_END), DAMAGED),
         ((odd.png_header(14, 11, 3), ROWS, odd.PNG_END), DAMAGED),
         ((odd.png_header(14, 11, interlace=2), ROWS, odd.PNG_END), DAMAGED),
         ((odd.png_header(0, 11), ROWS, odd.PNG_END), DAMAGED),
         ((odd.png_header(1 << 20, 1 << 20), ROWS, odd.PNG_END), LARGE),
-        ((INDEXED, odd.png_pixels(INDICES), odd.PNG_END), DAMAGED),
-        ((INDEXED, odd.png_pixels(INDICES), odd.png_chunk(b"PLTE", bytes(6)), odd.PNG_END), DAMAGED),
-        ((INDEXED, odd.png_chunk(b"PLTE", bytes(7)), odd.png_pixels(INDICES), odd.PNG_END), DAMAGED),
     ],
 )
-def test_png__refused(chunks, expected, tmp_path):
+def test_png__refused(chunks, expected):
     assert reason(odd.png(*chunks)) == expected
-    (tmp_path / "a.png").write_bytes(odd.png(*chunks))
-    with pytest.raises(UserError, match=f"cannot be read as a mask: {expected}"):
-        read_mask(tmp_path / "a.png")
 
 
 # BMP
@@ -138,141 +120,29 @@ def test_bmp__colours_without_a_name_are_black():
     np.testing.assert_array_equal(pixels(data), [[COLOURS[0], COLOURS[1], (0, 0, 0), (0, 0, 0)]])
 
 
-MASKS = {
-    "565": (16, (0xF800, 0x07E0, 0x001F)),
-    "555": (16, (0x7C00, 0x03E0, 0x001F)),
-    "444": (16, (0x0F00, 0x00F0, 0x000F)),
-    "rgbx": (32, (0xFF, 0xFF00, 0xFF0000)),
-    "xrgb": (32, (0xFF00, 0xFF0000, 0xFF000000)),
-    "10 bits": (32, (0x3FF00000, 0xFFC00, 0x3FF)),
-    "no blue": (32, (0xFF, 0xFF00, 0)),
-}
-
-
-@pytest.mark.parametrize("size", [40, 52, 56, 108, 124])
-@pytest.mark.parametrize("name", MASKS)
-def test_bmp__masks(name, size):
-    bits, masks = MASKS[name]
-    stored = RANDOM.integers(0, 1 << bits, (4, 6), np.uint64)
-    expected = np.zeros((4, 6, 3), np.uint8)
-    for (row, column, channel), _ in np.ndenumerate(expected):
-        digits = f"{int(stored[row, column]) & masks[channel]:032b}"[32 - masks[channel].bit_length() :][:8]
-        expected[row, column, channel] = int(digits.ljust(8, "0"), 2)
-    data = odd.bmp(
-        6, -4, bits, 3, stored.astype(f"<u{bits // 8}").tobytes(), masks=struct.pack("<3I", *masks), size=size
-    )
+@pytest.mark.parametrize("size", [40, 56, 108, 124])
+def test_bmp__32_bits_with_fields(size):
+    """As GIMP and Windows write pictures with alpha."""
+    masks = struct.pack("<3I", 0xFF0000, 0xFF00, 0xFF)
+    data = odd.bmp(14, -11, 32, 3, RGBA[..., [2, 1, 0, 3]].tobytes(), masks=masks, size=size)
     if size == 40:
-        at = 10
-        data = data[:at] + struct.pack("<I", 66) + data[at + 4 :]
-    np.testing.assert_array_equal(pixels(data), expected)
-
-
-def runs(bits, height, *codes, palette=PALETTE):
-    return odd.bmp(5, height, bits, 1 if bits == 8 else 2, bytes(codes), palette[: 1 << bits].tobytes())
-
-
-# From below: 3 × colour 7, 2 × colour 0; a row of literal pixels; a jump; a run; the end.
-RUNS_8 = (3, 7, 0, 0, 0, 5, 1, 2, 3, 4, 5, 0, 0, 0, 0, 2, 1, 0, 2, 9, 0, 1)
-RUNS_4 = (3, 0x77, 0, 0, 0, 5, 0x12, 0x34, 0x50, 0, 0, 0, 0, 2, 1, 0, 2, 0x99, 0, 1)
-RUN_INDICES = [[0] * 5, [0, 9, 9, 0, 0], [1, 2, 3, 4, 5], [7, 7, 7, 0, 0]]
-
-
-@pytest.mark.parametrize(("bits", "codes"), [(8, RUNS_8), (4, RUNS_4)])
-def test_bmp__runs(bits, codes):
-    np.testing.assert_array_equal(pixels(runs(bits, 4, *codes)), COLOURS[RUN_INDICES])
-    rows_that_end_by_themselves = runs(bits, -2, 5, 0x33, 5, 0x33)
-    expected = np.broadcast_to(COLOURS[0x33 if bits == 8 else 3], (2, 5, 3))
-    np.testing.assert_array_equal(pixels(rows_that_end_by_themselves), expected)
-    alternating = runs(4, -1, 5, 0x12)
-    np.testing.assert_array_equal(pixels(alternating), COLOURS[[[1, 2, 1, 2, 1]]])
+        data = data[:10] + struct.pack("<I", 66) + data[14:]
+    np.testing.assert_array_equal(pixels(data), RGBA[..., :3])
 
 
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (runs(8, 4, 6, 1), DAMAGED),
-        (runs(8, 4, 0, 6, 1, 2, 3, 4, 5, 6), DAMAGED),
-        (runs(8, 4, 0, 2, 6, 0), DAMAGED),
-        (runs(8, 4, 0, 2, 0, 5), DAMAGED),
-        (runs(8, 4, 5, 1, 0, 0), CUT),
-        (runs(4, 4, 0, 5, 1, 2), CUT),
-        (runs(8, 4, 0), CUT),
-        (odd.bmp(14, 11, 8, 0, bytes(16 * 11 - 1), bytes(1024)), CUT),
-        (odd.bmp(14, 11, 24, 0, bytes(44 * 11 - 1)), CUT),
-        (odd.bmp(14, 11, 24, 0, bytes(44 * 11))[:40], CUT),
+        (odd.bmp(14, 11, 8, 0, bytes(16 * 11 - 3), bytes(1024)), DAMAGED),
+        (odd.bmp(14, 11, 24, 0, bytes(44 * 11 - 3)), DAMAGED),
+        (odd.bmp(14, 11, 24, 0, bytes(44 * 11))[:40], DAMAGED),
         (odd.bmp(14, 11, 24, 0, bytes(44 * 11))[:17], CUT),
         (odd.bmp(0, 11, 24, 0, bytes(44 * 11)), DAMAGED),
-        (odd.bmp(-14, 11, 24, 0, bytes(44 * 11)), DAMAGED),
         (odd.bmp(14, 11, 2, 0, bytes(44 * 11)), DAMAGED),
-        (odd.bmp(14, 11, 24, 4, bytes(44 * 11)), DAMAGED),
-        (odd.bmp(14, 11, 24, 0, bytes(44 * 11), size=41)[:18] + bytes(99), DAMAGED),
         (odd.bmp(1 << 16, -(1 << 16), 24, 0, b""), LARGE),
-        (odd.bmp(1, -(1 << 31), 24, 0, b""), LARGE),
     ],
 )
 def test_bmp__refused(data, expected):
-    assert reason(data) == expected
-
-
-# GIF
-
-
-FLAT = COLOURS.tobytes()
-
-
-@pytest.mark.parametrize("bits", [2, 5, 8])
-def test_gif__picture_on_its_screen(bits):
-    indices = INDICES >> (8 - bits)
-    palette = COLOURS[: 1 << bits].tobytes()
-    expected = np.full((20, 30), 3)
-    expected[4:15, 7:21] = indices
-    data = odd.gif((30, 20), (7, 4), indices, palette, before=odd.transparent_gif(3), bits=bits)
-    np.testing.assert_array_equal(pixels(data), COLOURS[expected])
-    np.testing.assert_array_equal(by_pillow(data), COLOURS[expected])
-    assert (pixels(odd.gif((30, 20), (7, 4), indices, palette, bits=bits))[0, 0] == COLOURS[0]).all()
-
-
-def test_gif__screen_grows():
-    data = odd.gif((3, 20), (1, 0), INDICES, FLAT)
-    assert pixels(data).shape == (20, 15, 3)
-    np.testing.assert_array_equal(pixels(data)[:11, 1:], COLOURS[INDICES])
-
-
-def test_gif__own_palette_and_none():
-    own = COLOURS[::-1].tobytes()
-    np.testing.assert_array_equal(pixels(odd.gif((14, 11), (0, 0), INDICES, FLAT, own)), COLOURS[::-1][INDICES])
-    np.testing.assert_array_equal(pixels(odd.gif((14, 11), (0, 0), INDICES)), np.dstack([INDICES] * 3))
-    few = np.where((INDICES < 4)[..., None], COLOURS[INDICES], 0)
-    np.testing.assert_array_equal(pixels(odd.gif((14, 11), (0, 0), INDICES, COLOURS[:4].tobytes())), few)
-
-
-def test_gif__interlaced():
-    order = [*range(0, 11, 8), *range(4, 11, 8), *range(2, 11, 4), *range(1, 11, 2)]
-    data = odd.gif((14, 11), (0, 0), INDICES[order], FLAT, interlace=True)
-    np.testing.assert_array_equal(pixels(data), COLOURS[INDICES])
-
-
-def test_gif__what_stands_between():
-    comment = b"!\xfe\3abc\1d\0"
-    data = odd.gif((14, 11), (0, 0), INDICES, FLAT, before=b"\0\0" + comment + b"!\xff\0" + comment)
-    np.testing.assert_array_equal(pixels(data), COLOURS[INDICES])
-
-
-WHOLE = odd.gif((14, 11), (0, 0), INDICES, FLAT)[:-1]
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        *((WHOLE[:end], CUT) for end in (6, 12, 13, 700, 781, 782, 792, 900, -1)),
-        (odd.gif((14, 12), (0, 0), np.empty((0, 14), np.uint8), FLAT), DAMAGED),
-        (odd.gif((14, 11), (0, 0), INDICES, FLAT, before=b";"), DAMAGED),
-        (WHOLE.replace(struct.pack("<2H", 14, 11) + b"\0\x08", struct.pack("<2H", 14, 12) + b"\0\x08"), DAMAGED),
-        (WHOLE.replace(struct.pack("<2H", 14, 11) + b"\0\x08", struct.pack("<2H", 14, 11) + b"\0\x09"), DAMAGED),
-        (odd.gif((65535, 65535), (0, 0), INDICES, FLAT), LARGE),
-    ],
-)
-def test_gif__refused(data, expected):
     assert reason(data) == expected
 
 

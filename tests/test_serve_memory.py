@@ -26,16 +26,7 @@ def encoded(kind, height=40, width=50, **options):
     return target.getvalue()
 
 
-def odd_bmp(height=40, width=50):
-    """Masks of 4 bits, which Pillow refuses and we decode."""
-    header = struct.pack(
-        "<2s3I I2i2H6I 3I", b"BM", 0, 0, 66, 40, width, height, 1, 16, 3, 0, 0, 0, 0, 0, 0xF00, 0xF0, 0xF
-    )
-    return header + bytes(-(-width * 2 // 4) * 4 * height)
-
-
 FILES = {kind: encoded(kind) for kind in KINDS} | {
-    "odd BMP": odd_bmp(),
     "lossless WebP": encoded("WEBP", lossless=True),
     "WebP with EXIF": encoded("WEBP", exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"),
     "progressive": encoded("JPEG", progressive=True),

@@ -45,17 +45,6 @@ void add_written(CLI::App& app, Order& order) {
         ->check(quiet(CLI::Range(0.0, 1.0)))
         ->type_name("P")
         ->group(written);
-    app.add_option("--format", order.formats, "Write this format too; may be repeated.")
-        ->check(quiet(CLI::IsMember({"coco", "label-studio", "cvat"})))
-        ->type_name("[coco|label-studio|cvat]")
-        ->allow_extra_args(false)
-        ->take_all()
-        ->group(written);
-    app.add_option(
-           "--image-prefix", order.image_prefix,
-           "For label-studio: what comes before an image's path, e.g. /data/local-files/?d=images/ or s3://bucket/.")
-        ->type_name("PREFIX")
-        ->group(written);
 }
 
 void add_model(CLI::App& app, Options& options) {
@@ -110,11 +99,13 @@ void add_options(CLI::App& app, Options& options) {
     app.description(
         "Write a mask for every image in the folder IMAGES, among the classes its tags allow.\n\n"
         "  swsss-run ./images --labels tags.csv\n"
-        "  swsss-run --images ./images --labels tags.csv --model model.onnx --format coco\n\n"
+        "  swsss-run --images ./images --labels tags.csv --model model.onnx --out labels\n\n"
         "Kill it whenever you like: the same command, or swsss-label, goes on where it was, and labels anew only what "
         "a\n"
         "changed model, option, image or row of the tags affects. Exit code: 0 all labelled, 1 some images failed, 2\n"
-        "nothing was started.");
+        "nothing was started.\n\n"
+        "Other formats (COCO, CVAT, Label Studio) are made from the labels folder, on any machine with Python:\n\n"
+        "  swsss-convert labels --format coco");
     app.set_version_flag(
         "--version", [] { return "swsss-run " + version() + "\n" + library_versions(); },
         "Show the versions of program and libraries, and exit.");

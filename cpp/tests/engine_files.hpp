@@ -8,7 +8,7 @@
 #include "base/files.hpp"
 #include "base/hash.hpp"
 #include "engines/sidecar.hpp"
-#include "engines/tensorrt_checks.hpp"
+#include "engines/tensorrt/checks.hpp"
 
 namespace swsss {
 

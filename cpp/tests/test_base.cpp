@@ -46,12 +46,6 @@ TEST_CASE("lower") {
     CHECK(lower("\xff") == "\xff");
 }
 
-TEST_CASE("bytes_repr is Python's repr of bytes") {
-    CHECK(bytes_repr("b\xfcr/\xe4.jpg") == "b'b\\xfcr/\\xe4.jpg'");
-    CHECK(bytes_repr("it's\n\t\\") == "b\"it's\\n\\t\\\\\"");
-    CHECK(bytes_repr("'\"") == "b'\\'\"'");
-}
-
 TEST_CASE("is_utf8") {
     CHECK(is_utf8("猫 🐈"));
     CHECK_FALSE(is_utf8("\xed\xa0\x80"));  // half of a surrogate pair

@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "base/files.hpp"
-#include "images/gif_parts.hpp"
-#include "images/headers.hpp"
+#include "images/decoders.hpp"
 #include "images/png.hpp"
 #include "swsss/errors.hpp"
 #include "swsss/image.hpp"
@@ -116,23 +115,6 @@ TEST_CASE("EXIF orientation") {
     CHECK(orientation("II*\0\xff\xff\xff\xff\xff\xff\xff\xff"sv) == 1);
 }
 
-TEST_CASE("GIF's compression") {
-    // The example of "What's in a GIF": 10 × 10 pixels of 4 colours.
-    const Values packed{0x8C, 0x2D, 0x99, 0x87, 0x2A, 0x1C, 0xDC, 0x33, 0xA0, 0x02, 0x75,
-                        0xEC, 0x95, 0xFA, 0xA8, 0xDE, 0x60, 0x8C, 0x04, 0x91, 0x4C, 0x01};
-    const std::string expected =
-        "1111122222111112222211111222221110000222111000022222200001112220000111222221111122222111112222211111";
-    Values indices(100);
-    REQUIRE(unpack_lzw(packed, 2, indices));
-    for (std::size_t pixel = 0; pixel < indices.size(); ++pixel) {
-        CHECK(indices[pixel] == expected[pixel] - '0');
-    }
-    Values more(101);
-    CHECK_FALSE(unpack_lzw(packed, 2, more));
-    CHECK_FALSE(unpack_lzw(Bytes(packed).first(10), 2, indices));
-    CHECK_FALSE(unpack_lzw(Bytes(packed).first(10), 3, indices));
-}
-
 TEST_CASE("a BMP from below") {
     using namespace std::string_view_literals;
     constexpr auto file =
@@ -149,16 +131,25 @@ TEST_CASE("what cannot be decoded is told in words") {
     using namespace std::string_view_literals;
     CHECK(reason("") == "a cannot be read as an image: it is empty.");
     CHECK(reason("<html>404</html>") == "a cannot be read as an image: unknown format.");
-    CHECK(reason("\xff\xd8 text") == cut);
+    CHECK(reason("GIF89a\1\0\1\0\0\0\0;"sv) == "a cannot be read as an image: unknown format.");
+    CHECK(reason("\xff\xd8\xff"sv) == cut);
     CHECK(reason("\x89PNG\r\n\x1a\n"sv) == cut);
-    CHECK(reason("II*\0\10\0\0\0"sv) == cut);
     CHECK(reason("II*\0\10\0\0\0\0\0\0\0"sv) == broken);
-    CHECK(reason("GIF89a\1\0\1\0\0\0\0;"sv) == broken);
     CHECK(reason("RIFF\4\0\0\0WEBP"sv) == broken);
     CHECK(reason("BM") == cut);
     Values png = encode_mask(some_plane(20, 30));
+    CHECK(reason(Values(png.begin(), png.end() - 20)) == cut);
     png[20] = 0x10;
     CHECK(reason(png) == broken);  // a checksum that is wrong
+}
+
+TEST_CASE("masks come back as they are") {
+    const Plane mask = some_plane(33, 47);
+    CHECK(decode_mask(encode_mask(mask)).values == mask.values);
+    CHECK(decode_mask(encode_grey(mask)).values == mask.values);
+    Values png = encode_mask(mask);
+    png[png.size() / 2] ^= 1U;
+    CHECK_THROWS_AS((void)decode_mask(png), Undecodable);
 }
 
 TEST_CASE("what is no file is told in words") {

@@ -89,8 +89,11 @@ TEST_CASE("what is no journal, or a newer one, is refused") {
 
 TEST_CASE("CSV files are those of Python's csv module") {
     const TemporaryFolder folder;
-    write_failures(folder.path() / "f.csv",
-                   {{"a,b.jpg", "decode", "say \"no\""}, {"c\r.jpg", "infer", "x"}, {"d", "", ""}});
+    CsvFile file(folder.path() / "f.csv", failure_columns());
+    file.add({"a,b.jpg", "decode", "say \"no\""});
+    file.add({"c\r.jpg", "infer", "x"});
+    file.add({"d", "", ""});
+    file.finish();
     CHECK(read_file(folder.path() / "f.csv") ==
           "image,stage,reason\n\"a,b.jpg\",decode,\"say \"\"no\"\"\"\n\"c\r.jpg\",\"infer\",\"x\"\nd,,\n");
 }

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
+#include "base/base64.hpp"
 #include "engine_files.hpp"
-#include "engines/base64.hpp"
 #include "swsss/errors.hpp"
 #include "swsss/model_info.hpp"
 

@@ -2,8 +2,8 @@
 
 #include "engine_files.hpp"
 #include "engines/sidecar.hpp"
-#include "engines/tensorrt_checks.hpp"
-#include "engines/tensorrt_engine.hpp"
+#include "engines/tensorrt/checks.hpp"
+#include "engines/tensorrt/engine.hpp"
 #include "swsss/errors.hpp"
 #include "temporary.hpp"
 

@@ -26,7 +26,10 @@ _POLICY = (
 )
 # Swagger UI and the reports of jobs style their elements in place; the latter show their pictures as data.
 _INLINE_STYLES = _POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-_REPORT = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+_REPORT = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "frame-ancestors 'none'; sandbox allow-scripts"
+)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from swsss.data.below import open_below
-from swsss.data.bmp import bmp_size
-from swsss.data.essentials import PNG_SIGNATURE, gif_size, png_size
 from swsss.data.headers import CUT_SHORT, MAX_PIXELS, UndecodableError, check_size, read_jpeg_header, webp_size
+from swsss.data.png_chunks import PNG_SIGNATURE
 from swsss.data.tiff import tiff_size
 from swsss.errors import UserError
 
@@ -89,16 +88,35 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
     return header.width, header.height
 
 
+def _bmp_size(data: bytes) -> tuple[int, int]:
+    (header,) = struct.unpack_from("<I", data, 14)
+    if header == 12:  # OS/2's
+        width, height = struct.unpack_from("<2H", data, 18)
+    else:
+        width, height = struct.unpack_from("<2i", data, 18)
+    return width, abs(height)
+
+
+def _gif_size(data: bytes) -> tuple[int, int]:
+    width, height = struct.unpack_from("<2H", data, 6)
+    return width, height
+
+
+def _png_size(data: bytes) -> tuple[int, int]:
+    width, height = struct.unpack_from(">2I", data, 16)
+    return width, height
+
+
 _SIZES: dict[bytes, Callable[[bytes], tuple[int, int]]] = {
     b"\xff\xd8": _jpeg_size,
-    PNG_SIGNATURE: png_size,
-    b"BM": bmp_size,
+    PNG_SIGNATURE: _png_size,
+    b"BM": _bmp_size,
     b"II*\0": tiff_size,
     b"MM\0*": tiff_size,
     b"II+\0": tiff_size,
     b"MM\0+": tiff_size,
-    b"GIF87a": gif_size,
-    b"GIF89a": gif_size,
+    b"GIF87a": _gif_size,
+    b"GIF89a": _gif_size,
 }
 
 

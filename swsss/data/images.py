@@ -16,10 +16,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from swsss.data.below import open_below
-from swsss.data.bmp import decode_bmp
-from swsss.data.essentials import PNG_SIGNATURE, EssentialPng, essential_gif, essential_png
 from swsss.data.headers import DAMAGED, MAX_PIXELS, UndecodableError, exif_orientation, read_jpeg_header
 from swsss.data.image_size import check_file, image_size
+from swsss.data.png_chunks import PNG_SIGNATURE, reduced_png
 from swsss.data.tiff import plain_tiff
 from swsss.errors import UserError
 
@@ -113,8 +112,8 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> tuple[
     their upper byte (in a colour TIFF they are rounded). CMYK and YCCK are taken for inverted, as Adobe writes them. Of
     several pictures in a file the first counts. Colour profiles are ignored.
 
-    OpenCV decodes. Pillow takes PNG and GIF, whose pixels are the same whoever decodes them (libpng would write to the
-    terminal); BMP is ours. What is odd or damaged is settled before, so that other decoders can do the same.
+    OpenCV decodes. Pillow takes PNG, BMP and GIF, whose pixels are the same whoever decodes them (libpng would write to
+    the terminal).
 
     Args:
         data: The whole file.
@@ -157,17 +156,8 @@ def _decode_jpeg(data: bytes) -> tuple[Pixels, int]:
 
 
 def _decode_png(data: bytes) -> tuple[Pixels, int]:
-    essential = essential_png(data)
-    with _open_png(essential) as image:
-        return _rgb(image), essential.orientation
-
-
-def _open_png(png: EssentialPng) -> Image.Image:
-    image = Image.open(io.BytesIO(png.file), formats=["PNG"])
-    # Pillow takes rows that are not there for zeros.
-    if (png.interlaced or not np.asarray(image)[-1].any()) and not png.is_complete():
-        raise UndecodableError
-    return image
+    reduced = reduced_png(data)
+    return _by_pillow(reduced.file, "PNG"), reduced.orientation
 
 
 def _decode_webp(data: bytes) -> tuple[Pixels, int]:
@@ -178,7 +168,7 @@ def _decode_webp(data: bytes) -> tuple[Pixels, int]:
 
 
 def _decode_bmp(data: bytes) -> tuple[Pixels, int]:
-    return decode_bmp(data), 1
+    return _by_pillow(data, "BMP"), 1
 
 
 def _decode_tiff(data: bytes) -> tuple[Pixels, int]:
@@ -187,8 +177,7 @@ def _decode_tiff(data: bytes) -> tuple[Pixels, int]:
 
 
 def _decode_gif(data: bytes) -> tuple[Pixels, int]:
-    with Image.open(io.BytesIO(essential_gif(data)), formats=["GIF"]) as image:
-        return _rgb(image), 1
+    return _by_pillow(data, "GIF"), 1
 
 
 _DECODERS = {
@@ -223,11 +212,12 @@ def _by_opencv(data: bytes) -> Pixels:
     return np.asarray(pixels, np.uint8)
 
 
-def _rgb(image: Image.Image) -> Pixels:
-    if image.mode.startswith("I;16"):
-        upper = (np.asarray(image) >> 8).astype(np.uint8)
-        return np.repeat(upper[..., None], 3, axis=2)
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+def _by_pillow(data: bytes, kind: str) -> Pixels:
+    with Image.open(io.BytesIO(data), formats=[kind]) as image:
+        if image.mode.startswith("I;16"):
+            upper = (np.asarray(image) >> 8).astype(np.uint8)
+            return np.repeat(upper[..., None], 3, axis=2)
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def read_mask(path: Path) -> Pixels:
@@ -242,7 +232,7 @@ def read_mask(path: Path) -> Pixels:
         data = _content(path)
         if not data.startswith(PNG_SIGNATURE):
             raise UndecodableError("it is no PNG" if data else "it is empty")
-        with _open_png(essential_png(data)) as image:
+        with Image.open(io.BytesIO(reduced_png(data).file), formats=["PNG"]) as image:
             if (mode := image.mode) in _MASK_MODES:
                 return np.array(image, np.uint8)
     except UndecodableError as error:

@@ -1,18 +1,16 @@
 """The report of a training run: one self-contained page with the numbers, pictures and curves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-import jinja2
 import numpy as np
 
-from swsss.data.classes import IGNORE, ClassTable, palette
+from swsss.data.classes import IGNORE, ClassTable
 from swsss.data.files import write_whole
 from swsss.reliability import Keep
-from swsss.report import charts as charts_module
-from swsss.report.charts import Curve, charts, read_curve
+from swsss.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, Curve, charts, read_curve
+from swsss.report.page import colour_of, page_of
 from swsss.report.pictures import Picture, classes_shown, columns_of, contact_sheet, data_uri, overlay
 
 __all__ = ["Confidence", "Curve", "Picture", "Row", "contact_sheet", "overlay", "read_curve", "write_report"]
@@ -60,14 +58,6 @@ class Confidence:
     note: str
 
 
-class _View(NamedTuple):
-    """A picture in the gallery: its column, what it shows in words, and its pixels as a data URI."""
-
-    column: str
-    alt: str
-    source: str
-
-
 def write_report(
     path: Path,
     *,
@@ -97,49 +87,32 @@ def write_report(
     for row in rows:
         if len(row.per_class) != len(classes):
             raise ValueError(f"Row '{row.name}' has {len(row.per_class)} class IoUs for {len(classes)} classes.")
-    page = (
-        _environment()
-        .get_template("report.html")
-        .render(
-            title=title,
-            facts=facts,
-            rows=rows,
-            best=_best(rows),
-            classes=[
-                (name, _hex(class_id), [row.per_class[class_id] for row in rows])
-                for class_id, name in enumerate(classes.names)
-            ],
-            legend=[
-                (classes.names[class_id], _hex(class_id)) for class_id in classes_shown(pictures, columns_of(pictures))
-            ],
-            columns=columns_of(pictures),
-            gallery=[(picture.stem, _views(picture, classes)) for picture in pictures],
-            charts=charts(curves),
-            confidence=confidence,
-            diagram=charts(_reliability(confidence)) if confidence else [],
-            area=charts_module,
-        )
-    )
-    write_whole(path, page.encode())
+    columns = columns_of(pictures)
+    report = {
+        "kind": "training",
+        "title": title,
+        "facts": list(facts.items()),
+        "classes": [{"name": name, "colour": colour_of(class_id)} for class_id, name in enumerate(classes.names)],
+        "rows": [asdict(row) for row in rows],
+        "confidence": _confidence(confidence) if confidence else None,
+        "columns": columns,
+        "shown": classes_shown(pictures, columns),
+        "pictures": [{"stem": picture.stem, "views": _views(picture, classes)} for picture in pictures],
+        "charts": [asdict(chart) for chart in charts(curves)],
+        "area": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "bottom": BOTTOM},
+    }
+    write_whole(path, page_of(report))
 
 
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("swsss.report", ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _best(rows: Sequence[Row]) -> list[bool]:
-    """Which rows lead among several of the same regime."""
-    leads = []
-    for row in rows:
-        rivals = [other.miou for other in rows if other.tags == row.tags]
-        leads.append(len(rivals) > 1 and row.miou == max(rivals))
-    return leads
+def _confidence(confidence: Confidence) -> dict[str, object]:
+    return {
+        "labeller": confidence.labeller,
+        "ece": confidence.ece,
+        "ece_uncalibrated": confidence.ece_uncalibrated,
+        "keep": [kept._asdict() for kept in confidence.keep],
+        "note": confidence.note,
+        "charts": [asdict(chart) for chart in charts(_reliability(confidence))],
+    }
 
 
 def _reliability(confidence: Confidence) -> list[Curve]:
@@ -149,18 +122,14 @@ def _reliability(confidence: Confidence) -> list[Curve]:
     return [Curve("measured", {column: found}), Curve("exact", {column: [(0, 0), (100, 100)]})]
 
 
-def _hex(class_id: int) -> str:
-    return "#" + bytes(palette()[class_id]).hex()
-
-
-def _views(picture: Picture, classes: ClassTable) -> dict[str, _View]:
+def _views(picture: Picture, classes: ClassTable) -> dict[str, dict[str, str]]:
     small = picture.scaled(_PICTURE_SIDE)
     views = {}
     for name, mask in small.views():
         if mask is None:
-            views[name] = _View(name, f"{picture.stem}: the image", data_uri(small.image))
+            views[name] = {"alt": f"{picture.stem}: the image", "source": data_uri(small.image)}
         else:
             found = [classes.names[i] for i in np.unique(mask) if i not in {0, IGNORE}]
             alt = f"{picture.stem}, {name}: {', '.join(found) or 'background only'}"
-            views[name] = _View(name, alt, data_uri(overlay(small.image, mask)))
+            views[name] = {"alt": alt, "source": data_uri(overlay(small.image, mask))}
     return views

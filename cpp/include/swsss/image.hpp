@@ -34,7 +34,7 @@ struct StoredImage {
 /// Most pixels an image may have.
 inline constexpr std::int64_t max_pixels = 178'956'970;
 
-/// Decode a JPEG, PNG, WebP, BMP, TIFF or GIF as it is stored, told apart by content.
+/// Decode a JPEG, PNG, WebP, BMP (8, 24 or 32 bits, not compressed) or TIFF as it is stored, told apart by content.
 ///
 /// Grey becomes R = G = B. Alpha and transparent colours are dropped: pixels keep the RGB below. 16 bits become 8 by
 /// their upper byte (in a colour TIFF they are rounded). CMYK and YCCK are taken for inverted, as Adobe writes them. Of

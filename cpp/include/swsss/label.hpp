@@ -16,9 +16,7 @@ struct Order {
     std::optional<std::filesystem::path> model;   ///< The newest run's when absent.
     std::filesystem::path out = "labels";
     bool confidence = false;
-    double ignore_below = 0.0;         ///< 0..1
-    std::vector<std::string> formats;  ///< coco, label-studio, cvat
-    std::string image_prefix;
+    double ignore_below = 0.0;      ///< 0..1
     std::string untagged = "skip";  ///< skip or all
     std::optional<std::filesystem::path> only;
     int limit = 0;
@@ -39,7 +37,7 @@ struct Result {
     int failed = 0;
 };
 
-/// Label what is not labelled yet, and write manifest, report and formats.
+/// Label what is not labelled yet, and write manifest and report.
 ///
 /// @param order The options.
 /// @param tell Called with what is about to happen, a line each.

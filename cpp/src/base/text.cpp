@@ -59,18 +59,6 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
-std::vector<char32_t> code_points(std::string_view text) {
-    std::vector<char32_t> points;
-    points.reserve(text.size());
-    while (!text.empty()) {
-        const CodePoint point = first_of(text);
-        const auto byte = static_cast<unsigned char>(text.front());
-        points.push_back(point.value < 0 ? char32_t{0xDC00} + byte : static_cast<char32_t>(point.value));
-        text.remove_prefix(point.size);
-    }
-    return points;
-}
-
 std::string_view strip(std::string_view text) {
     while (!text.empty()) {
         const CodePoint point = first_of(text);
@@ -165,25 +153,6 @@ std::string float_repr(double value) {
         digits.insert(whole, digits.size() > whole ? "." : ".0");
     }
     return (negative ? "-" : "") + digits;
-}
-
-std::string bytes_repr(std::string_view bytes) {
-    const bool doubled = bytes.find('\'') != std::string_view::npos && bytes.find('"') == std::string_view::npos;
-    const char quote = doubled ? '"' : '\'';
-    std::string text{'b', quote};
-    for (const char character : bytes) {
-        const auto value = static_cast<unsigned char>(character);
-        if (character == quote || character == '\\') {
-            text += {'\\', character};
-        } else if (character == '\t' || character == '\n' || character == '\r') {
-            text += character == '\t' ? "\\t" : character == '\n' ? "\\n" : "\\r";
-        } else if (value < 0x20 || value >= 0x7F) {
-            text += "\\x" + hex({&character, 1});
-        } else {
-            text += character;
-        }
-    }
-    return text + quote;
 }
 
 std::string fixed(double value, int digits) {

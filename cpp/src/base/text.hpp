@@ -10,9 +10,6 @@ namespace swsss {
 /// Whether bytes are UTF-8.
 [[nodiscard]] bool is_utf8(std::string_view text);
 
-/// The code points of UTF-8 text; bytes that are none count one by one.
-[[nodiscard]] std::vector<char32_t> code_points(std::string_view text);
-
 /// Without Unicode white space at both ends (Python's `str.strip`).
 [[nodiscard]] std::string_view strip(std::string_view text);
 
@@ -30,9 +27,6 @@ namespace swsss {
 
 /// Python's `repr` of a float: the shortest digits that read back the same, "0.6", "1e-05", "1.0".
 [[nodiscard]] std::string float_repr(double value);
-
-/// Python's `repr` of bytes: b'...', for names that are not UTF-8.
-[[nodiscard]] std::string bytes_repr(std::string_view bytes);
 
 /// A number with so many digits behind the point, rounded as printf does.
 [[nodiscard]] std::string fixed(double value, int digits);

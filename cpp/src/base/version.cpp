@@ -14,8 +14,8 @@
 
 #include <sstream>
 
-#include "engines/onnx_engine.hpp"
-#include "engines/tensorrt_engine.hpp"
+#include "engines/onnx/engine.hpp"
+#include "engines/tensorrt/engine.hpp"
 
 namespace swsss {
 namespace {

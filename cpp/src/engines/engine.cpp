@@ -2,10 +2,10 @@
 
 #include <array>
 
+#include "base/base64.hpp"
 #include "base/hash.hpp"
-#include "engines/base64.hpp"
-#include "engines/onnx_engine.hpp"
-#include "engines/tensorrt_engine.hpp"
+#include "engines/onnx/engine.hpp"
+#include "engines/tensorrt/engine.hpp"
 #include "swsss/errors.hpp"
 
 namespace swsss {

@@ -1,15 +1,12 @@
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <string_view>
-#include <utility>
 
-#include "images/bmp_header.hpp"
-#include "images/bytes.hpp"
-#include "images/content.hpp"
+#include "base/files.hpp"
 #include "images/decoders.hpp"
-#include "images/gif_parts.hpp"
-#include "images/headers.hpp"
-#include "images/tiff_header.hpp"
 #include "swsss/errors.hpp"
 
 namespace swsss {
@@ -34,54 +31,42 @@ bool is_tiff(Bytes data) {
     return std::any_of(signatures.begin(), signatures.end(), [&](auto text) { return begins_with(data, text); });
 }
 
-StoredImage decode(Bytes data) {
-    if (begins_with(data, "\xff\xd8")) {
-        const JpegHeader header = read_jpeg_header(data);
-        return {decode_jpeg(data, header.width, header.height), header.orientation};
+StoredImage decode(Bytes data, const BeforePixels& before) {
+    if (begins_with(data, "\xff\xd8\xff")) {
+        return decode_jpeg(data, before);
     }
     if (begins_with(data, "\x89PNG\r\n\x1a\n")) {
-        return decode_png(data);
+        return decode_png(data, before);
     }
     if (begins_with(data, "RIFF") && begins_with(data, "WEBP", 8)) {
-        return decode_webp(data);
+        return decode_webp(data, before);
     }
     if (begins_with(data, "BM")) {
-        return {decode_bmp(data), 1};
+        return {decode_bmp(data, before), 1};
     }
     if (is_tiff(data)) {
-        return {decode_tiff(data), 1};
-    }
-    if (begins_with(data, "GIF87a") || begins_with(data, "GIF89a")) {
-        return {decode_gif(data), 1};
+        return {decode_tiff(data, before), 1};
     }
     throw Undecodable(data.empty() ? "it is empty" : "unknown format");
 }
 
-/// Height and width as stored, read from the header.
-std::pair<std::int64_t, std::int64_t> size_of(Bytes data) {
-    if (begins_with(data, "\xff\xd8")) {
-        const JpegHeader header = read_jpeg_header(data);
-        return {header.height, header.width};
+/// The bytes of a file; a folder, a pipe and what is larger than any picture are not even opened.
+std::string content_of(const std::filesystem::path& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) {
+        throw Undecodable(reason_of(errno));
     }
-    if (begins_with(data, "\x89PNG\r\n\x1a\n")) {
-        return {static_cast<std::int64_t>(big_endian(data, 20, 4)), static_cast<std::int64_t>(big_endian(data, 16, 4))};
+    if (!S_ISREG(status.st_mode)) {
+        throw Undecodable(S_ISDIR(status.st_mode) ? "it is a folder" : "it is a pipe or a device");
     }
-    if (begins_with(data, "RIFF") && begins_with(data, "WEBP", 8)) {
-        return webp_size(data);
+    if (status.st_size > 8 * max_pixels) {
+        throw Undecodable("it is larger than any picture that can be decoded");
     }
-    if (begins_with(data, "BM")) {
-        const BmpHeader header = read_bmp_header(data);
-        return {static_cast<std::int64_t>(header.height), static_cast<std::int64_t>(header.width)};
+    try {
+        return read_file(path);
+    } catch (const FileError& error) {
+        throw Undecodable(error.reason());
     }
-    if (is_tiff(data)) {
-        const TiffHeader header = read_tiff_header(data);
-        return {header.height, header.width};
-    }
-    if (begins_with(data, "GIF87a") || begins_with(data, "GIF89a")) {
-        const GifParts parts = read_gif_parts(data);
-        return {static_cast<std::int64_t>(parts.screen_height), static_cast<std::int64_t>(parts.screen_width)};
-    }
-    throw Undecodable(data.empty() ? "it is empty" : "unknown format");
 }
 
 [[noreturn]] void refuse(const std::string& name, const std::string& reason) {
@@ -99,8 +84,9 @@ void check_size(std::int64_t width, std::int64_t height) {
     }
 }
 
-Image make_image(std::int64_t width, std::int64_t height) {
+Image make_image(std::int64_t width, std::int64_t height, const BeforePixels& before) {
     check_size(width, height);
+    before(static_cast<int>(height), static_cast<int>(width));
     Image image{static_cast<int>(height), static_cast<int>(width), {}};
     image.pixels.resize(static_cast<std::size_t>(width * height * 3));
     return image;
@@ -108,35 +94,19 @@ Image make_image(std::int64_t width, std::int64_t height) {
 
 StoredImage decode_image(std::span<const std::uint8_t> data, const std::string& name) {
     try {
-        return decode(data);
+        return decode(data, [](int, int) {});
     } catch (const Undecodable& error) {
         refuse(name, error.what());
     }
 }
 
-StoredImage read_image(const std::filesystem::path& path, const std::function<void(int, int)>& before) {
-    std::string data;
+StoredImage read_image(const std::filesystem::path& path, const BeforePixels& before) {
     try {
-        data = picture_content(path);
+        const std::string data = content_of(path);
+        return decode({reinterpret_cast<const std::uint8_t*>(data.data()), data.size()}, before);  // NOLINT
     } catch (const Undecodable& error) {
         refuse(path.string(), error.what());
     }
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(data.data());  // NOLINT(*-reinterpret-cast)
-    const Bytes file{bytes, data.size()};
-    std::pair<std::int64_t, std::int64_t> size;
-    try {
-        size = size_of(file);
-        check_size(size.second, size.first);
-    } catch (const Undecodable& error) {
-        refuse(path.string(), error.what());
-    }
-    before(static_cast<int>(size.first), static_cast<int>(size.second));
-    StoredImage stored = decode_image(file, path.string());
-    if (std::int64_t{stored.image.height} * stored.image.width != size.first * size.second) {
-        // Another reading of the header than ours: nobody knows what the picture is.
-        refuse(path.string(), damaged);
-    }
-    return stored;
 }
 
 }  // namespace swsss

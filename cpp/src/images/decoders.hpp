@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <stdexcept>
-#include <utility>
 
 #include "swsss/image.hpp"
 
@@ -21,26 +21,24 @@ class Undecodable : public std::runtime_error {
 inline constexpr const char* damaged = "it is damaged, or of a kind that cannot be decoded";
 inline constexpr const char* cut_short = "it is cut short";
 
-/// Pixels of the longest side that OpenCV, and so `swsss.data.images`, decodes in TIFF and WebP.
-inline constexpr std::int64_t longest_side = 1 << 20;
-
 /// @throws Undecodable A picture of this size has no pixels, or more than `max_pixels`.
 void check_size(std::int64_t width, std::int64_t height);
 
+/// Called with the height and width of an image before anything of that size is made; may throw.
+using BeforePixels = std::function<void(int, int)>;
+
 /// An image with room for its pixels.
 /// @throws Undecodable It has no pixels, or more than `max_pixels`.
-[[nodiscard]] Image make_image(std::int64_t width, std::int64_t height);
+[[nodiscard]] Image make_image(std::int64_t width, std::int64_t height, const BeforePixels& before);
 
-[[nodiscard]] Image decode_jpeg(Bytes data, int width, int height);
-[[nodiscard]] StoredImage decode_png(Bytes data);
-[[nodiscard]] StoredImage decode_webp(Bytes data);
+[[nodiscard]] StoredImage decode_jpeg(Bytes data, const BeforePixels& before);
+[[nodiscard]] StoredImage decode_png(Bytes data, const BeforePixels& before);
+[[nodiscard]] StoredImage decode_webp(Bytes data, const BeforePixels& before);
+[[nodiscard]] Image decode_bmp(Bytes data, const BeforePixels& before);   ///< 8, 24 or 32 bits, not compressed.
+[[nodiscard]] Image decode_tiff(Bytes data, const BeforePixels& before);  ///< Turned upright.
 
-/// Height and width of a WebP; of its canvas, where it has one.
-/// @throws Undecodable It begins with something else than a picture, or is cut short.
-[[nodiscard]] std::pair<std::int64_t, std::int64_t> webp_size(Bytes data);
-
-[[nodiscard]] Image decode_bmp(Bytes data);
-[[nodiscard]] Image decode_tiff(Bytes data);
-[[nodiscard]] Image decode_gif(Bytes data);
+/// The orientation, 1 to 8, in an EXIF block (EXIF 2.32, tag 0x0112), with or without the leading `Exif`; 1 where it
+/// says none. Nothing in it is trusted.
+[[nodiscard]] int exif_orientation(Bytes block);
 
 }  // namespace swsss

@@ -1,10 +1,12 @@
 #include <cstdio>
 // Wants <cstdio> before it.
 #include <jpeglib.h>
+// Wants jpeglib.h before it.
+#include <jerror.h>
 
-#include <array>
+#include <algorithm>
 #include <csetjmp>
-#include <limits>
+#include <memory>
 #include <vector>
 
 #include "images/decoders.hpp"
@@ -12,32 +14,27 @@
 namespace swsss {
 namespace {
 
-/// Errors of libjpeg come back to where `jump` was set; nothing is printed.
-struct Errors {
-    jpeg_error_mgr base;
+constexpr int exif_marker = JPEG_APP0 + 1;
+
+/// A decoder and what it needs; plain data, because errors of libjpeg jump over what follows.
+struct Decoder {
+    jpeg_decompress_struct base;
+    jpeg_error_mgr errors;
     std::jmp_buf jump;
+    bool cut_short;  ///< Whether the file ended before its picture.
 };
 
 extern "C" {
 [[noreturn]] static void leave(j_common_ptr decoder) {
-    std::longjmp(reinterpret_cast<Errors*>(decoder->err)->jump, 1);  // NOLINT: libjpeg's way
+    std::longjmp(static_cast<Decoder*>(decoder->client_data)->jump, 1);  // NOLINT: libjpeg's way
 }
 static void say_nothing(j_common_ptr /*decoder*/) {}
-static void emit_nothing(j_common_ptr decoder, int level) {
-    if (level < 0) {
-        ++decoder->err->num_warnings;
+/// Nothing is printed. Where the file ends, libjpeg only warns, and makes the rest grey.
+static void look_at_warning(j_common_ptr decoder, int level) {
+    if (level < 0 && decoder->err->msg_code == JWRN_JPEG_EOF) {
+        static_cast<Decoder*>(decoder->client_data)->cut_short = true;
+        leave(decoder);
     }
-}
-static void source_nothing(j_decompress_ptr /*decoder*/) {}
-/// All of the file was there from the start: asked for more, the decoder stops.
-static boolean no_more(j_decompress_ptr /*decoder*/) { return FALSE; }
-static void skip(j_decompress_ptr decoder, long count) {
-    jpeg_source_mgr& source = *decoder->src;
-    const std::size_t left = source.bytes_in_buffer;
-    const std::size_t wanted = count > 0 ? static_cast<std::size_t>(count) : 0;
-    const std::size_t done = wanted < left ? wanted : left;
-    source.next_input_byte += done;
-    source.bytes_in_buffer -= done;
 }
 }
 
@@ -51,44 +48,41 @@ void cmyk_to_rgb(const JSAMPLE* from, std::uint8_t* to, int width) {
     }
 }
 
-/// A decoder and what it needs; plain data, because errors jump over what follows.
-struct Decoder {
-    jpeg_decompress_struct base;
-    jpeg_source_mgr source;
-    Errors errors;
-};
-
-void start(Decoder& decoder, Bytes data) {
-    decoder.base.err = jpeg_std_error(&decoder.errors.base);
-    decoder.errors.base.error_exit = leave;
-    decoder.errors.base.output_message = say_nothing;
-    decoder.errors.base.emit_message = emit_nothing;
+/// Read what stands before the pixels; false when it cannot be done.
+bool read_header(Decoder& decoder, Bytes data) {
+    if (setjmp(decoder.jump) != 0) {  // NOLINT: libjpeg's way; no object with a destructor is made below
+        return false;
+    }
+    decoder.base.err = jpeg_std_error(&decoder.errors);
+    decoder.base.client_data = &decoder;
+    decoder.errors.error_exit = leave;
+    decoder.errors.output_message = say_nothing;
+    decoder.errors.emit_message = look_at_warning;
     jpeg_create_decompress(&decoder.base);
-    decoder.source = {};
-    decoder.source.next_input_byte = data.data();
-    decoder.source.bytes_in_buffer = data.size();
-    decoder.source.init_source = source_nothing;
-    decoder.source.fill_input_buffer = no_more;
-    decoder.source.skip_input_data = skip;
-    decoder.source.resync_to_restart = jpeg_resync_to_restart;
-    decoder.source.term_source = source_nothing;
-    decoder.base.src = &decoder.source;
+    jpeg_mem_src(&decoder.base, data.data(), static_cast<unsigned long>(data.size()));
+    jpeg_save_markers(&decoder.base, exif_marker, 0xFFFF);
+    return jpeg_read_header(&decoder.base, TRUE) == JPEG_HEADER_OK;
 }
 
-/// Decode into `pixels`, uint8 [height, width, 3]; false when it cannot be done. `row` holds a line of CMYK.
-bool decode_into(Decoder& decoder, Bytes data, Image& image, std::vector<JSAMPLE>& row) {
-    if (setjmp(decoder.errors.jump) != 0) {  // NOLINT: libjpeg's way; no object with a destructor is made below
+/// The orientation in the first EXIF block.
+int orientation_of(const jpeg_decompress_struct& base) {
+    for (jpeg_saved_marker_ptr marker = base.marker_list; marker != nullptr; marker = marker->next) {
+        if (marker->data_length >= 6 && std::equal(marker->data, marker->data + 6, "Exif\0")) {
+            return exif_orientation({marker->data, marker->data_length});
+        }
+    }
+    return 1;
+}
+
+/// Decode into `image`; false when it cannot be done. `row` holds a line of CMYK.
+bool read_pixels(Decoder& decoder, Image& image, std::vector<JSAMPLE>& row) {
+    if (setjmp(decoder.jump) != 0) {  // NOLINT: as above
         return false;
     }
-    start(decoder, data);
     jpeg_decompress_struct& base = decoder.base;
-    if (jpeg_read_header(&base, TRUE) != JPEG_HEADER_OK) {
-        return false;
-    }
     const bool cmyk = base.num_components == 4;
     base.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
-    if (jpeg_start_decompress(&base) == FALSE || static_cast<int>(base.output_width) != image.width ||
-        static_cast<int>(base.output_height) != image.height) {
+    if (jpeg_start_decompress(&base) == FALSE) {
         return false;
     }
     const std::size_t stride = std::size_t{3} * base.output_width;
@@ -102,24 +96,26 @@ bool decode_into(Decoder& decoder, Bytes data, Image& image, std::vector<JSAMPLE
             cmyk_to_rgb(row.data(), to, image.width);
         }
     }
-    return true;
+    // Only the marker that ends a JPEG tells a whole file from one cut short.
+    return jpeg_finish_decompress(&base) != FALSE;
 }
 
 }  // namespace
 
-Image decode_jpeg(Bytes data, int width, int height) {
-    Image image = make_image(width, height);
-    if (data[2] != 0xFF) {
-        throw Undecodable(damaged);  // libjpeg would look for the next marker
-    }
-    std::vector<JSAMPLE> row(std::size_t{4} * static_cast<std::size_t>(width));
+StoredImage decode_jpeg(Bytes data, const BeforePixels& before) {
     Decoder decoder{};
-    const bool done = decode_into(decoder, data, image, row);
-    jpeg_destroy_decompress(&decoder.base);
-    if (!done) {
-        throw Undecodable(damaged);
+    const auto release = [](Decoder* used) { jpeg_destroy_decompress(&used->base); };
+    const std::unique_ptr<Decoder, decltype(release)> released(&decoder, release);
+    if (!read_header(decoder, data)) {
+        throw Undecodable(decoder.cut_short ? cut_short : damaged);
     }
-    return image;
+    StoredImage stored{make_image(decoder.base.image_width, decoder.base.image_height, before),
+                       orientation_of(decoder.base)};
+    std::vector<JSAMPLE> row(std::size_t{4} * static_cast<std::size_t>(stored.image.width));
+    if (!read_pixels(decoder, stored.image, row)) {
+        throw Undecodable(decoder.cut_short ? cut_short : damaged);
+    }
+    return stored;
 }
 
 }  // namespace swsss

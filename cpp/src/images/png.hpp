@@ -1,10 +1,11 @@
-/// PNG files out: label masks indexed with the VOC palette, and grey maps.
+/// Label masks and grey maps as PNG files.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <vector>
 
+#include "images/decoders.hpp"
 #include "swsss/image.hpp"
 
 namespace swsss {
@@ -19,5 +20,9 @@ namespace swsss {
 
 /// A map that changes smoothly, like a confidence, as an 8-bit grey PNG.
 [[nodiscard]] std::vector<std::uint8_t> encode_grey(const Plane& map);
+
+/// Class ids from an indexed or grey PNG of at most 8 bits, in the stored grid.
+/// @throws Undecodable It is damaged, or a colour image.
+[[nodiscard]] Plane decode_mask(Bytes data);
 
 }  // namespace swsss

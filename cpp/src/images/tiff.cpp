@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "images/decoders.hpp"
-#include "images/tiff_header.hpp"
 
 namespace swsss {
 namespace {
@@ -62,17 +62,63 @@ Tiff open(Source& source) {
                                nullptr));
 }
 
-std::uint32_t field(TIFF* tiff, std::uint32_t tag) {
-    std::uint32_t value = 0;
-    TIFFGetField(tiff, tag, &value);  // NOLINT(*-vararg)
+template <typename Number>
+Number field(TIFF* tiff, std::uint32_t tag) {
+    Number value = 0;
+    TIFFGetFieldDefaulted(tiff, tag, &value);  // NOLINT(*-vararg)
     return value;
 }
 
-/// Whether libtiff reads the header as we do.
-bool agrees(TIFF* tiff, const TiffHeader& header) {
-    std::uint16_t photometric = 0;
-    return field(tiff, TIFFTAG_IMAGEWIDTH) == header.width && field(tiff, TIFFTAG_IMAGELENGTH) == header.height &&
-           TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &photometric) != 0;  // NOLINT(*-vararg)
+/// Whether so many samples of a pixel, and bits of a sample, are decoded.
+bool is_known_kind(TIFF* tiff) {
+    std::uint16_t kind = 0;
+    const auto samples = field<std::uint16_t>(tiff, TIFFTAG_SAMPLESPERPIXEL);
+    const auto bits = field<std::uint16_t>(tiff, TIFFTAG_BITSPERSAMPLE);
+    if (TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &kind) == 0) {  // NOLINT(*-vararg)
+        return false;
+    }
+    switch (kind) {
+        case PHOTOMETRIC_MINISWHITE:
+        case PHOTOMETRIC_MINISBLACK:
+            return samples <= 2 && (bits == 1 || bits == 8 || bits == 16);
+        case PHOTOMETRIC_RGB:
+            return (samples == 3 || samples == 4) && (bits == 8 || bits == 16);
+        case PHOTOMETRIC_PALETTE:
+            return samples == 1 && (bits == 1 || bits == 4 || bits == 8);
+        case PHOTOMETRIC_SEPARATED:
+            return samples == 4 && bits == 8;
+        case PHOTOMETRIC_YCBCR:
+            return samples == 3 && bits == 8;
+        default:
+            return false;
+    }
+}
+
+/// Refuse what is not decoded, before anything of its size is made.
+void check(TIFF* tiff) {
+    constexpr std::uint32_t longest_side = 1 << 20;  // that OpenCV, and so Python, decodes
+    const auto width = field<std::uint32_t>(tiff, TIFFTAG_IMAGEWIDTH);
+    const auto height = field<std::uint32_t>(tiff, TIFFTAG_IMAGELENGTH);
+    check_size(width, height);
+    const auto format = field<std::uint16_t>(tiff, TIFFTAG_SAMPLEFORMAT);
+    const bool whole_numbers = format == SAMPLEFORMAT_UINT || format == SAMPLEFORMAT_INT;
+    if (std::max(width, height) > longest_side || !whole_numbers || !is_known_kind(tiff)) {
+        throw Undecodable(damaged);
+    }
+}
+
+/// Take the orientation away and tell it, and what is said of alpha: libtiff would turn the picture in part, and
+/// multiply alpha into the colours.
+int plain(TIFF* tiff) {
+    const auto orientation = field<std::uint16_t>(tiff, TIFFTAG_ORIENTATION);
+    TIFFSetField(tiff, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);  // NOLINT(*-vararg)
+    std::uint16_t count = 0;
+    std::uint16_t* kinds = nullptr;
+    if (TIFFGetField(tiff, TIFFTAG_EXTRASAMPLES, &count, &kinds) != 0 && count > 0) {  // NOLINT(*-vararg)
+        const std::vector<std::uint16_t> unspecified(count, EXTRASAMPLE_UNSPECIFIED);
+        TIFFSetField(tiff, TIFFTAG_EXTRASAMPLES, count, unspecified.data());  // NOLINT(*-vararg)
+    }
+    return orientation;
 }
 
 /// Pixels of libtiff's, on their way into an image.
@@ -101,8 +147,8 @@ struct Raster {
 // Block by block, as OpenCV reads: a block that is damaged is then told from one that is not there.
 
 bool read_tiles(TIFF* tiff, Raster& raster) {
-    const std::uint32_t tile_width = field(tiff, TIFFTAG_TILEWIDTH);
-    const std::uint32_t tile_height = field(tiff, TIFFTAG_TILELENGTH);
+    const std::uint32_t tile_width = field<std::uint32_t>(tiff, TIFFTAG_TILEWIDTH);
+    const std::uint32_t tile_height = field<std::uint32_t>(tiff, TIFFTAG_TILELENGTH);
     if (tile_width == 0 || tile_height == 0 || tile_width > max_pixels / tile_height) {
         return false;
     }
@@ -121,9 +167,9 @@ bool read_tiles(TIFF* tiff, Raster& raster) {
 bool read_strips(TIFF* tiff, Raster& raster) {
     const auto width = static_cast<std::uint32_t>(raster.image.width);
     const auto height = static_cast<std::uint32_t>(raster.image.height);
-    std::uint32_t rows = 0;
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_ROWSPERSTRIP, &rows);  // NOLINT(*-vararg)
-    rows = std::clamp(rows, 1U, height);
+    // Some files say that a strip has more rows than there are, which libtiff would make room for.
+    const auto rows = std::clamp(field<std::uint32_t>(tiff, TIFFTAG_ROWSPERSTRIP), 1U, height);
+    TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, rows);  // NOLINT(*-vararg)
     raster.pixels.resize(std::size_t{width} * rows);
     for (std::uint32_t top = 0; top < height; top += rows) {
         if (TIFFReadRGBAStrip(tiff, top, raster.pixels.data()) == 0) {
@@ -136,24 +182,21 @@ bool read_strips(TIFF* tiff, Raster& raster) {
 
 }  // namespace
 
-Image decode_tiff(Bytes data) {
-    const TiffHeader header = read_tiff_header(data);
-    Image image = make_image(header.width, header.height);
-    std::vector<std::uint8_t> changed;
-    if (!header.to_be_hidden.empty()) {
-        changed = with_hidden_tags(data, header);
-        data = changed;
-    }
+Image decode_tiff(Bytes data, const BeforePixels& before) {
     Source source{data};
     const Tiff tiff = open(source);
-    if (!tiff || !agrees(tiff.get(), header)) {
+    if (!tiff) {
         throw Undecodable(damaged);
     }
+    check(tiff.get());
+    const int orientation = plain(tiff.get());
+    Image image = make_image(field<std::uint32_t>(tiff.get(), TIFFTAG_IMAGEWIDTH),
+                             field<std::uint32_t>(tiff.get(), TIFFTAG_IMAGELENGTH), before);
     Raster raster{image, {}};
     if (TIFFIsTiled(tiff.get()) != 0 ? !read_tiles(tiff.get(), raster) : !read_strips(tiff.get(), raster)) {
         throw Undecodable(damaged);
     }
-    return orient(std::move(image), header.orientation);
+    return orient(std::move(image), orientation);
 }
 
 }  // namespace swsss

@@ -1,13 +1,10 @@
 #include <webp/decode.h>
 #include <webp/demux.h>
 
-#include <algorithm>
 #include <memory>
-#include <string_view>
+#include <utility>
 
-#include "images/bytes.hpp"
 #include "images/decoders.hpp"
-#include "images/headers.hpp"
 
 namespace swsss {
 namespace {
@@ -18,16 +15,14 @@ struct Deleter {
 };
 
 /// The first picture of an animation, on its canvas; alpha is dropped.
-Image first_frame(const WebPData& data) {
+void read_first_frame(const WebPData& data, Image& image) {
     const std::unique_ptr<WebPAnimDecoder, Deleter> decoder(WebPAnimDecoderNew(&data, nullptr));
     WebPAnimInfo about{};
     std::uint8_t* canvas = nullptr;
     int time = 0;
-    if (!decoder || WebPAnimDecoderGetInfo(decoder.get(), &about) == 0) {
-        throw Undecodable(damaged);
-    }
-    Image image = make_image(about.canvas_width, about.canvas_height);
-    if (WebPAnimDecoderGetNext(decoder.get(), &canvas, &time) == 0) {
+    if (!decoder || WebPAnimDecoderGetInfo(decoder.get(), &about) == 0 ||
+        static_cast<int>(about.canvas_width) != image.width || static_cast<int>(about.canvas_height) != image.height ||
+        WebPAnimDecoderGetNext(decoder.get(), &canvas, &time) == 0) {
         throw Undecodable(damaged);
     }
     for (std::size_t pixel = 0; pixel < image.pixels.size() / 3; ++pixel) {
@@ -35,16 +30,6 @@ Image first_frame(const WebPData& data) {
             image.pixels[3 * pixel + channel] = canvas[4 * pixel + channel];
         }
     }
-    return image;
-}
-
-Image still(Bytes data, const WebPBitstreamFeatures& features) {
-    Image image = make_image(features.width, features.height);
-    if (WebPDecodeRGBInto(data.data(), data.size(), image.pixels.data(), image.pixels.size(), 3 * image.width) ==
-        nullptr) {
-        throw Undecodable(damaged);
-    }
-    return image;
 }
 
 int orientation_in(WebPDemuxer* demuxer) {
@@ -59,40 +44,24 @@ int orientation_in(WebPDemuxer* demuxer) {
 
 }  // namespace
 
-std::pair<std::int64_t, std::int64_t> webp_size(Bytes data) {
-    if (data.size() < 16) {
+StoredImage decode_webp(Bytes data, const BeforePixels& before) {
+    WebPBitstreamFeatures features{};
+    if (WebPGetFeatures(data.data(), data.size(), &features) != VP8_STATUS_OK) {
         throw Undecodable(damaged);
     }
-    const Bytes kind = part(data, 12, 4);
-    const auto is = [&](std::string_view name) { return std::equal(name.begin(), name.end(), kind.begin()); };
-    const auto number = [&](std::size_t at, std::size_t size) {
-        return static_cast<std::int64_t>(little_endian(data, at, size));
-    };
-    if (is("VP8X")) {
-        return {1 + number(27, 3), 1 + number(24, 3)};
-    }
-    if (is("VP8 ")) {
-        return {number(28, 2) & 0x3FFF, number(26, 2) & 0x3FFF};
-    }
-    if (is("VP8L")) {
-        const std::int64_t bits = number(21, 4);
-        return {1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF)};
-    }
-    throw Undecodable(damaged);
-}
-
-StoredImage decode_webp(Bytes data) {
-    const auto [height, width] = webp_size(data);
-    check_size(width, height);
     const WebPData all{data.data(), data.size()};
     // Made only of a file whose frames are all there.
     const std::unique_ptr<WebPDemuxer, Deleter> demuxer(WebPDemux(&all));
-    WebPBitstreamFeatures features{};
-    if (!demuxer || WebPGetFeatures(data.data(), data.size(), &features) != VP8_STATUS_OK ||
-        std::max(features.width, features.height) > longest_side) {
+    if (!demuxer) {
         throw Undecodable(damaged);
     }
-    Image image = features.has_animation != 0 ? first_frame(all) : still(data, features);
+    Image image = make_image(features.width, features.height, before);
+    if (features.has_animation != 0) {
+        read_first_frame(all, image);
+    } else if (WebPDecodeRGBInto(data.data(), data.size(), image.pixels.data(), image.pixels.size(), 3 * image.width) ==
+               nullptr) {
+        throw Undecodable(damaged);
+    }
     return {std::move(image), orientation_in(demuxer.get())};
 }
 

@@ -3,12 +3,9 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/files.hpp"
 #include "base/hash.hpp"
-#include "base/progress.hpp"
-#include "formats/convert.hpp"
 #include "swsss/errors.hpp"
 
 namespace swsss {
@@ -157,10 +154,8 @@ void LabelsFolder::remove(const std::string& mask) const {
     }
 }
 
-LabelsFolder::Finished LabelsFolder::finish(const ClassTable& classes,
-                                            const std::vector<std::pair<std::string, std::string>>& facts,
-                                            const Speed& speed, const std::vector<std::string>& formats,
-                                            const std::string& image_prefix) {
+int LabelsFolder::finish(const ClassTable& classes, const std::vector<std::pair<std::string, std::string>>& facts,
+                         const Speed& speed) {
     const auto wanted = [this](const std::string& image) { return plan_.is_wanted(image); };
     const Rows rows = [&](const std::function<void(const Labelled&)>& row) {
         journal_.labelled(recipe_, wanted, [&](const Labelled& one) {
@@ -181,23 +176,10 @@ LabelsFolder::Finished LabelsFolder::finish(const ClassTable& classes,
         summary.add(row);
     });
     failures.finish();
-    const int missing = formats.empty() ? 0 : convert_rows(rows, classes, formats, image_prefix);
     rows([&](const Labelled& row) { summary.add(row); });
     write_report(path_ / "report.html", summary, plan_.folder, path_ / "masks", facts, speed);
     journal_.finish();
-    return {summary.failed(), missing};
-}
-
-int LabelsFolder::convert_rows(const Rows& rows, const ClassTable& classes, const std::vector<std::string>& formats,
-                               const std::string& image_prefix) {
-    Progress bar("converting", static_cast<std::int64_t>(plan_.chosen.size()));
-    const Converted converted = convert(path_, classes, formats, image_prefix, rows, plan_.chosen.size(),
-                                        [&](std::size_t done) { bar.update(static_cast<std::int64_t>(done)); });
-    std::set<std::string> images;
-    for (const Failed& row : converted.failed) {
-        images.insert(row.image);
-    }
-    return static_cast<int>(images.size());
+    return summary.failed();
 }
 
 }  // namespace swsss

@@ -38,25 +38,17 @@ class LabelsFolder {
     /// Bring what was noted to disk.
     void save() { journal_.save(); }
 
-    /// How many images failed, and how many are missing in a format.
-    struct Finished {
-        int failed;
-        int missing;
-    };
-
-    /// Write manifest, failures, classes, formats and report, of the images that belong here.
+    /// Write manifest, failures, classes and report, of the images that belong here.
+    /// @returns How many images failed.
     /// @throws FileError A file cannot be written.
     /// @throws JournalError The journal cannot be read or written.
-    /// @throws UserError A format cannot be written; the masks are done.
-    Finished finish(const ClassTable& classes, const std::vector<std::pair<std::string, std::string>>& facts,
-                    const Speed& speed, const std::vector<std::string>& formats, const std::string& image_prefix);
+    int finish(const ClassTable& classes, const std::vector<std::pair<std::string, std::string>>& facts,
+               const Speed& speed);
 
     [[nodiscard]] const Journal& journal() const noexcept { return journal_; }
 
   private:
     void remove(const std::string& mask) const;
-    int convert_rows(const Rows& rows, const ClassTable& classes, const std::vector<std::string>& formats,
-                     const std::string& image_prefix);
 
     std::filesystem::path path_;
     const Plan& plan_;

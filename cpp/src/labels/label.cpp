@@ -7,7 +7,6 @@
 #include "base/progress.hpp"
 #include "base/signals.hpp"
 #include "base/text.hpp"
-#include "formats/convert.hpp"
 #include "labels/folder.hpp"
 #include "labels/models.hpp"
 #include "labels/plan.hpp"
@@ -166,7 +165,7 @@ std::vector<std::pair<std::string, std::string>> facts_of(const Order& order, co
     return facts;
 }
 
-Result verdict(const Order& order, const Speed& speed, const LabelsFolder::Finished& finished) {
+Result verdict(const Order& order, const Speed& speed, int failed) {
     Result result;
     std::string line = std::to_string(speed.images) + " images in " + fixed(speed.seconds, 1) + " s";
     if (speed.images > 0) {
@@ -176,16 +175,12 @@ Result verdict(const Order& order, const Speed& speed, const LabelsFolder::Finis
         line += ", " + std::to_string(speed.earlier) + " from before";
     }
     result.lines.push_back(line + ": " + (order.out / "masks").string());
-    if (finished.failed > 0) {
-        result.lines.push_back(std::to_string(finished.failed) + " images could not be labelled; " +
+    if (failed > 0) {
+        result.lines.push_back(std::to_string(failed) + " images could not be labelled; " +
                                (order.out / "failures.csv").string() + " says why.");
     }
-    if (finished.missing > 0) {
-        result.lines.push_back(std::to_string(finished.missing) + " images are missing in a format; " +
-                               (order.out / "convert-failures.csv").string() + " says why.");
-    }
     result.lines.push_back("Look at " + (order.out / "report.html").string() + " first.");
-    result.failed = finished.failed + finished.missing;
+    result.failed = failed;
     return result;
 }
 
@@ -195,16 +190,13 @@ Result fill(const Order& order, const Plan& plan, Engine& engine, LabelsFolder& 
     try {
         const Labelling done = label(order, plan, engine, folder, tell);
         profile.labelled(done.times, done.speed.images, done.speed.seconds);
-        const auto finished = folder.finish(ClassTable(engine.info().classes), facts_of(order, engine), done.speed,
-                                            order.formats, order.image_prefix);
+        const int failed = folder.finish(ClassTable(engine.info().classes), facts_of(order, engine), done.speed);
         profile.finished();
-        return verdict(order, done.speed, finished);
+        return verdict(order, done.speed, failed);
     } catch (const FileError& error) {
         throw Unfinished(order.out.string() + " cannot be written: " + error.reason() + ". " + kept);
     } catch (const JournalError& error) {
         throw Unfinished(explain(folder.journal().path(), error) + " " + kept);
-    } catch (const UserError& error) {  // of a format: the masks are done
-        throw Unfinished(std::string(error.what()) + " " + kept);
     }
 }
 
@@ -214,7 +206,6 @@ Result carry_out(const Order& order, const Tell& tell) {
     check_places(order);
     const auto engine = open_ordered(order, tell);
     const ClassTable classes(engine->info().classes);
-    check_formats(order.formats, classes, order.image_prefix);
     // What decides a mask besides image and tags.
     const Plan plan = make_plan(order.images, selection_of(order, *engine), classes,
                                 engine->identity() + " " + float_repr(order.ignore_below));

@@ -64,8 +64,7 @@ void refuse_undecodable(const fs::path& folder, const std::vector<std::string>& 
     std::vector<std::string> problems;
     for (const std::string& name : names) {
         if (!is_utf8(name)) {
-            problems.push_back("The name " + bytes_repr(name) + " in " + folder.string() +
-                               " is not UTF-8; rename the file.");
+            problems.push_back("The name '" + name + "' in " + folder.string() + " is not UTF-8; rename the file.");
         }
     }
     if (!problems.empty()) {

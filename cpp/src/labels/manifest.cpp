@@ -81,12 +81,4 @@ void write_manifest(const std::filesystem::path& path, const Rows& rows, const C
 
 std::vector<std::string> failure_columns() { return {"image", "stage", "reason"}; }
 
-void write_failures(const std::filesystem::path& path, const std::vector<Failed>& rows) {
-    CsvFile file(path, failure_columns());
-    for (const Failed& row : rows) {
-        file.add({row.image, row.stage, row.reason});
-    }
-    file.finish();
-}
-
 }  // namespace swsss

@@ -39,8 +39,4 @@ void write_manifest(const std::filesystem::path& path, const Rows& rows, const C
 /// The columns of `failures.csv`.
 [[nodiscard]] std::vector<std::string> failure_columns();
 
-/// Write `failures.csv` (image, stage, reason), whole or not at all.
-/// @throws FileError It cannot be written.
-void write_failures(const std::filesystem::path& path, const std::vector<Failed>& rows);
-
 }  // namespace swsss

@@ -20,6 +20,7 @@ struct Speed {
 
 /// Write the page, whole or not at all; it needs no other file and no network, and stays below 2 MB.
 ///
+/// It is `swsss/report/page.html` with what `swsss.serve.report` puts into it as well: one JSON object.
 /// @param images The image folder, read for the few images that are shown.
 /// @param masks The folder of the masks, likewise.
 /// @param facts Model, engine, options: labels and values, shown word for word.

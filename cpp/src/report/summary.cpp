@@ -10,7 +10,6 @@
 #include <tuple>
 
 #include "base/text.hpp"
-#include "report/words.hpp"
 
 namespace swsss {
 namespace {
@@ -29,12 +28,26 @@ std::size_t bin_of(double confidence) {
     return bin >= static_cast<double>(last) ? last : bin > 0 ? static_cast<std::size_t>(bin) : 0;
 }
 
+/// With N for every number.
+std::string without_numbers(std::string_view text) {
+    std::string result;
+    bool in_number = false;
+    for (const char letter : text) {
+        const bool digit = letter >= '0' && letter <= '9';
+        if (!digit || !in_number) {
+            result += digit ? 'N' : letter;
+        }
+        in_number = digit;
+    }
+    return result;
+}
+
 std::string kind_of(const Failed& failure) {
     const std::string_view reason = failure.reason;
     const std::size_t at = reason.find(failure.image);
     const std::string_view rest =
         at == std::string_view::npos ? std::string_view() : strip(reason.substr(at + failure.image.size()));
-    return words::without_numbers(rest.empty() ? reason : rest);
+    return without_numbers(rest.empty() ? reason : rest);
 }
 
 }  // namespace
@@ -62,7 +75,7 @@ void Summary::add(const Labelled& row) {
     untagged_ += row.tags ? 0 : 1;
     confidence_ += row.mean_confidence;
     ++histogram_.at(bin_of(row.mean_confidence));
-    least_sure_.add({row.mean_confidence, words::surrogates_passed(row.image)}, row);
+    least_sure_.add({row.mean_confidence, row.image}, row);
     add_tags(row);
     add_pixels(row);
 }
@@ -73,8 +86,7 @@ void Summary::add_tags(const Labelled& row) {
         ++count.tagged;
         if (!row.pixels.contains(id)) {
             ++count.missing;
-            const std::string name = words::surrogates_passed(row.image);
-            examples_.at(static_cast<std::size_t>(id)).add({lot_of(name), name}, row);
+            examples_.at(static_cast<std::size_t>(id)).add({lot_of(row.image), row.image}, row);
         }
     }
 }
@@ -154,9 +166,7 @@ std::vector<FailureKind> Summary::kinds() const {
     for (const auto& [kind, count] : kinds_) {
         kinds.push_back({kind.first, kind.second, count});
     }
-    const auto order = [](const FailureKind& kind) {
-        return std::tuple(-kind.count, kind.stage, words::surrogates_passed(kind.reason));
-    };
+    const auto order = [](const FailureKind& kind) { return std::tuple(-kind.count, kind.stage, kind.reason); };
     std::sort(kinds.begin(), kinds.end(),
               [&](const FailureKind& first, const FailureKind& second) { return order(first) < order(second); });
     return kinds;

@@ -5,7 +5,6 @@
 
 #include "base/text.hpp"
 #include "swsss/errors.hpp"
-#include "tags/similarity.hpp"
 
 namespace swsss {
 namespace {
@@ -33,22 +32,10 @@ int ClassTable::find(const std::string& name) const {
     return found == ids_.end() ? -1 : found->second;
 }
 
-std::string ClassTable::suggestion(const std::string& name) const {
-    std::vector<std::string> lowered;  // distinct, in the order they first occur
-    std::unordered_map<std::string, std::string> original;
-    for (const std::string& known : names_) {
-        const std::string low = lower(known);
-        if (!original.contains(low)) {
-            lowered.push_back(low);
-        }
-        original[low] = known;
-    }
-    if (const auto close = closest(lower(name), lowered)) {
-        return "did you mean '" + original.at(*close) + "'?";
-    }
-    const std::vector<std::string> first(names_.begin(),
-                                         names_.begin() + static_cast<std::ptrdiff_t>(std::min(listed, names_.size())));
-    return "the classes are " + join(first, ", ") + (names_.size() <= listed ? "." : ", ...");
+std::string ClassTable::listing() const {
+    const auto count = static_cast<std::ptrdiff_t>(std::min(listed, names_.size()));
+    return "the classes are " + join({names_.begin(), names_.begin() + count}, ", ") +
+           (names_.size() <= listed ? "." : ", ...");
 }
 
 }  // namespace swsss

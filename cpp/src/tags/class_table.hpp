@@ -19,8 +19,8 @@ class ClassTable {
     /// Class id of a name, or -1.
     [[nodiscard]] int find(const std::string& name) const;
 
-    /// A "did you mean" for an unknown `name`, or a list of the classes there are; ends with a full stop or mark.
-    [[nodiscard]] std::string suggestion(const std::string& name) const;
+    /// "the classes are cat, dog.", for messages; a long list is cut.
+    [[nodiscard]] std::string listing() const;
 
   private:
     std::vector<std::string> names_;

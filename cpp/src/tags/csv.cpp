@@ -1,96 +1,67 @@
 #include "tags/csv.hpp"
 
-#include <utility>
+#include <algorithm>
 
 namespace swsss {
-namespace {
 
-constexpr std::size_t field_limit = 131'072;  // characters
-constexpr char quote = '"';
-
-bool ends_line(char character) { return character == '\n' || character == '\r'; }
-
-/// Whether a byte of UTF-8 goes on with a character.
-bool goes_on(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
-
-}  // namespace
-
-std::vector<std::string> CsvReader::read(std::string_view line) {
-    state_ = State::start_of_row;
-    field_.clear();
-    characters_ = 0;
-    fields_.clear();
-    more_ = 0;
-    nul_ = false;
+std::optional<std::vector<std::string>> CsvReader::next() {
+    if (at_ == text_.size()) {
+        return std::nullopt;
+    }
+    line_ = next_line_;
+    std::vector<std::string> fields;
+    if (take_line_end()) {
+        return fields;
+    }
     while (true) {
-        for (const char character : line) {
-            take(character);
+        fields.push_back(text_.substr(at_).starts_with('"') ? take_quoted() : take_plain());
+        if (at_ == text_.size() || take_line_end()) {
+            return fields;
         }
-        end_line();
-        if (state_ == State::start_of_row) {
-            // Taken for text, a UTF-16 file would give nothing but unknown names.
-            if (nul_) {
-                throw CsvError("it holds a NUL byte");
-            }
-            return std::move(fields_);
+        if (text_[at_] != delimiter_) {
+            refuse("a closing quote is not at the end of its field");
         }
-        line = lines_.next();
-        if (line.empty()) {
-            throw CsvError("unexpected end of data");
-        }
-        ++more_;
+        ++at_;
     }
 }
 
-void CsvReader::take(char character) {
-    if (state_ == State::in_quotes) {
-        if (character == quote) {
-            state_ = State::quote_in_quotes;
-        } else {
-            add(character);
+bool CsvReader::take_line_end() {
+    const std::string_view rest = text_.substr(at_);
+    const std::size_t size = rest.starts_with("\r\n") ? 2 : rest.starts_with('\n') || rest.starts_with('\r') ? 1 : 0;
+    at_ += size;
+    next_line_ += size > 0 ? 1 : 0;
+    return size > 0;
+}
+
+std::string CsvReader::take_plain() {
+    const char ends[] = {delimiter_, '\r', '\n', '\0'};  // NOLINT(*-avoid-c-arrays): as find_first_of takes it
+    const std::size_t end = std::min(text_.find_first_of(ends, at_), text_.size());
+    std::string field(text_.substr(at_, end - at_));
+    at_ = end;
+    return field;
+}
+
+std::string CsvReader::take_quoted() {
+    const std::size_t opened = at_;
+    std::string field;
+    do {
+        const std::size_t end = text_.find('"', ++at_);
+        if (end == std::string_view::npos) {
+            at_ = opened;
+            refuse("a quote is not closed");
         }
-    } else if (character == quote && state_ == State::quote_in_quotes) {
-        add(character);
-        state_ = State::in_quotes;
-    } else if (character == quote && (state_ == State::start_of_row || state_ == State::start_of_field)) {
-        state_ = State::in_quotes;
-    } else if (ends_line(character)) {
-        // After the row, this is the LF of a CRLF: `Lines` gives nothing else there.
-        if (state_ != State::start_of_row && state_ != State::end_of_row) {
-            end_field();
-        }
-        state_ = State::end_of_row;
-    } else if (character == delimiter_) {
-        end_field();
-        state_ = State::start_of_field;
-    } else if (state_ == State::quote_in_quotes) {
-        throw CsvError(std::string("'") + delimiter_ + "' expected after '\"'");
-    } else {
-        add(character);
-        state_ = State::in_field;
-    }
+        field += text_.substr(at_, end - at_ + 1);
+        at_ = end + 1;
+    } while (text_.substr(at_).starts_with('"'));  // a doubled quote stands for one
+    field.pop_back();
+    next_line_ += static_cast<std::size_t>(std::count(field.begin(), field.end(), '\n'));
+    return field;
 }
 
-void CsvReader::end_line() {
-    if (state_ == State::start_of_field || state_ == State::in_field || state_ == State::quote_in_quotes) {
-        end_field();
-    }
-    if (state_ != State::in_quotes) {
-        state_ = State::start_of_row;
-    }
-}
-
-void CsvReader::add(char character) {
-    if (!goes_on(character) && ++characters_ > field_limit) {
-        throw CsvError("field larger than field limit (" + std::to_string(field_limit) + ")");
-    }
-    nul_ = nul_ || character == '\0';
-    field_ += character;
-}
-
-void CsvReader::end_field() {
-    fields_.push_back(std::exchange(field_, {}));
-    characters_ = 0;
+void CsvReader::refuse(const std::string& reason) {
+    at_ = std::min(text_.find_first_of("\r\n", at_), text_.size());
+    take_line_end();
+    throw CsvError(reason);
 }
 
 }  // namespace swsss

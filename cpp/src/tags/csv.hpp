@@ -2,49 +2,44 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "tags/lines.hpp"
-
 namespace swsss {
 
-/// A row is not valid CSV; the message is that of Python's csv module, but for NUL, which that lets pass.
+/// A row is not valid CSV.
 class CsvError : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
 };
 
-/// Splits rows into fields.
+/// Splits a text into rows and fields; lines end with LF, CR or CRLF.
 class CsvReader {
   public:
-    CsvReader(Lines& lines, char delimiter) : lines_(lines), delimiter_(delimiter) {}
+    /// @param text Must outlive this.
+    CsvReader(std::string_view text, char delimiter) : text_(text), delimiter_(delimiter) {}
 
-    /// The fields of the row that starts with a line, taking further lines as it needs them; see `more`.
-    /// @throws CsvError The row is not valid.
-    [[nodiscard]] std::vector<std::string> read(std::string_view line);
+    /// The fields of the next row (none for an empty line); nothing at the end of the text.
+    /// @throws CsvError The row is not valid; the next call continues on the line after it.
+    [[nodiscard]] std::optional<std::vector<std::string>> next();
 
-    /// How many more lines the last row took.
-    [[nodiscard]] std::size_t more() const noexcept { return more_; }
+    /// The line on which the last row started, counted from 1.
+    [[nodiscard]] std::size_t line() const noexcept { return line_; }
 
   private:
-    enum class State { start_of_row, start_of_field, in_field, in_quotes, quote_in_quotes, end_of_row };
+    bool take_line_end();
+    std::string take_plain();
+    std::string take_quoted();
+    [[noreturn]] void refuse(const std::string& reason);
 
-    void take(char character);
-    void end_line();
-    void add(char character);
-    void end_field();
-
-    Lines& lines_;
+    std::string_view text_;
     char delimiter_;
-    std::size_t more_ = 0;
-    State state_ = State::start_of_row;
-    std::string field_;
-    std::size_t characters_ = 0;  // in the field
-    bool nul_ = false;            // in the row
-    std::vector<std::string> fields_;
+    std::size_t at_ = 0;
+    std::size_t line_ = 0;
+    std::size_t next_line_ = 1;
 };
 
 }  // namespace swsss

@@ -8,8 +8,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "tags/path_index.hpp"
-
 namespace swsss {
 
 /// Finds the image a row means: by path, with or without extension, with slashes or backslashes.
@@ -21,28 +19,20 @@ class ImageNames {
     /// The image that is meant; none when there is none or more than one.
     [[nodiscard]] std::optional<std::size_t> find(std::string_view written);
 
-    /// What is wrong with a name that `find` did not find, and what to write instead.
-    [[nodiscard]] std::string why_not(std::string_view written);
+    /// What is wrong with a name that `find` did not find.
+    [[nodiscard]] std::string why_not(std::string_view written) const;
 
   private:
-    using Ambiguous = std::unordered_map<std::string_view, std::vector<std::size_t>>;
+    static constexpr std::size_t several = static_cast<std::size_t>(-1);
 
-    [[nodiscard]] std::optional<std::size_t> find_exact(std::string_view written);
-    /// All paths; made when rows are in another order than the images.
-    const PathIndex& exact();
-    /// The first image of each path without extension; made when a row leaves one out.
-    const PathIndex& by_stem();
-    /// All images of each path without extension that more than one has.
-    const Ambiguous& ambiguous();
-    /// One image by its bare file name in lower case.
-    const std::unordered_map<std::string, std::size_t>& by_name();
+    void make_index();
+    [[nodiscard]] std::optional<std::size_t> look_up(std::string_view name);
 
     const std::vector<std::string>& images_;
-    std::size_t expected_ = 0;  // the image behind the one that was found last
-    std::optional<PathIndex> exact_;
-    std::optional<PathIndex> by_stem_;
-    std::optional<Ambiguous> ambiguous_;
-    std::optional<std::unordered_map<std::string, std::size_t>> by_name_;
+    std::size_t expected_ = 0;  // the image after the one that was found last: most tables are sorted
+    // Made when a row is not the expected one.
+    std::unordered_map<std::string_view, std::size_t> by_path_;
+    std::unordered_map<std::string_view, std::size_t> by_stem_;  // `several` where images share it
 };
 
 /// A path without its extension.

@@ -38,7 +38,7 @@ RowTags parse_labels(std::string_view field, const ClassTable& classes) {
         if (id > 0) {
             row.tags.push_back(id);
         } else if (id < 0) {
-            row.wrong.push_back("unknown class '" + name + "'; " + classes.suggestion(name));
+            row.wrong.push_back("unknown class '" + name + "'; " + classes.listing());
         }
     }
     std::sort(row.tags.begin(), row.tags.end());
@@ -73,8 +73,8 @@ void check_columns(const std::vector<std::string>& names, const ClassTable& clas
             continue;
         }
         if (classes.find(name) < 0 && name != background) {
-            problems.add(1, "column '" + name + "' is no class; " +
-                                (names.size() == 1 ? "did you mean 'labels'?" : classes.suggestion(name)));
+            problems.add(1, "column '" + name + "' is not a class; " +
+                                (names.size() == 1 ? "did you mean 'labels'?" : classes.listing()));
         } else if (std::count(names.begin(), names.end(), name) > 1) {
             problems.add(1, "column '" + name + "' occurs twice; keep one of them.");
         }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "engines/profiles.hpp"
-#include "engines/tensorrt_checks.hpp"
+#include "engines/tensorrt/checks.hpp"
 
 namespace swsss {
 

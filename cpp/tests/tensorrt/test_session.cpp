@@ -5,9 +5,9 @@
 
 #include "../engine_files.hpp"
 #include "../temporary.hpp"
-#include "engines/tensorrt_engine.hpp"
-#include "engines/tensorrt_session.hpp"
-#include "engines/tensorrt_worker.hpp"
+#include "engines/tensorrt/engine.hpp"
+#include "engines/tensorrt/session.hpp"
+#include "engines/tensorrt/worker.hpp"
 #include "fake_gpu.hpp"
 #include "swsss/errors.hpp"
 
