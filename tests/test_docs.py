@@ -1,5 +1,6 @@
 """README and docs/ do what they say: Python runs, shell parses, commands have the options that are named."""
 
+import json
 import re
 import shlex
 import shutil
@@ -13,6 +14,7 @@ from commands import COMMANDS
 from labelling import make_photos, picture, save
 from markdown_it import MarkdownIt
 
+from swsss.config import load_config
 from swsss.serve.cli import convert
 
 ROOT = Path(__file__).parent.parent
@@ -73,7 +75,7 @@ def known(name: str, rest: list[str]) -> set[str]:
 
 
 def test_pages__are_found():
-    assert {page.name for page in PAGES} >= {"README.md", "install.md", "model-file.md", "teacher.md"}
+    assert {page.name for page in PAGES} >= {"README.md", "install.md", "model-file.md", "settings.md", "server.md"}
     assert sum(1 for page in PAGES for line in code(page) if OURS.search(line)) > 30
 
 
@@ -111,6 +113,42 @@ def test_pages__shell_parses(page):
         if language in SHELL:
             ended = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
             assert ended.returncode == 0, f"{page.name}: {ended.stderr}\n{text}"
+
+
+def tables(page: Path) -> Iterator[list[list[str]]]:
+    """The rows of each table, its head first, each cell with the marks of code removed."""
+    for block in re.findall(r"(?:^\|.*\n)+", page.read_text(encoding="utf-8"), re.MULTILINE):
+        head, _, *rows = [[cell.strip().strip("`") for cell in line.split("|")[1:-1]] for line in block.splitlines()]
+        yield [head, *rows]
+
+
+def flat(settings: dict[str, object], prefix: str = "") -> dict[str, object]:
+    """Nested settings by their dotted names, without those that are absent."""
+    found: dict[str, object] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{name}.")
+        elif value is not None:
+            found[prefix + name] = value
+    return found
+
+
+def test_settings__are_all_listed_with_the_values_of_small():
+    listed: dict[str, object] = {}
+    for (_, *columns, _), *rows in tables(ROOT / "docs" / "settings.md"):
+        for name, *values, _ in rows:
+            for column, value in zip(columns, values, strict=True):
+                listed[name if column == "small" else f"{column}.{name}"] = json.loads(value)
+    assert listed == flat(load_config("small").model_dump(mode="json"))
+
+
+def test_server__options_are_listed_with_their_defaults():
+    defaults = {name: option.default for option in ALL["swsss-serve"].params for name in option.opts}
+    listed = [row for head, *rows in tables(ROOT / "docs" / "server.md") if head[0] == "option" for row in rows]
+    for option, text, _ in listed:
+        if number := re.match(r"[0-9 ]+", text):
+            assert option == "fixed" or float(number[0].replace(" ", "")) == defaults[option], option
+    assert len(listed) > 10
 
 
 WITH_PYTHON = [page for page in PAGES if any(language == "python" for language, _ in fences(page))]
