@@ -160,7 +160,7 @@ def test_help_and_themes(browser, page, server):
 
 @pytest.mark.skipif("SWSSS_SCREENSHOT" not in os.environ, reason="SWSSS_SCREENSHOT does not name a file")
 def test_screenshot(browser, start, model_file, tmp_path, server):
-    """Two views for the README; SWSSS_SCREENSHOT_MODEL and _DATA (images/, tags.csv) name what is shown."""
+    """Two views for docs/server.md; SWSSS_SCREENSHOT_MODEL and _DATA (images/, tags.csv) name what is shown."""
     model, data = (os.environ.get(f"SWSSS_SCREENSHOT_{name}") for name in ("MODEL", "DATA"))
     if data:
         shutil.copytree(data, tmp_path / "root/photos")
