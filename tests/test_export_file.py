@@ -78,6 +78,8 @@ def test_file__says_everything(described, checkpoint_file, model_file):
         "precision": "fp32",
         "temperature": [],
         "tag_penalty": None,
+        "nets": 1,
+        "attention": 0.0,
         "source": hashlib.sha256(checkpoint_file.read_bytes()).hexdigest(),
         "tools": {name: module.__version__ for name, module in versions.items()},
     }
