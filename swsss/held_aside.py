@@ -5,7 +5,7 @@ from typing import Any
 from swsss.calibration import Temperature, calibrate
 from swsss.checkpoint import Checkpoint, Task, save_checkpoint
 from swsss.data.dataset import Sample
-from swsss.evaluate import regime_of
+from swsss.evaluation import regime_of
 from swsss.nets import SegmentationNet
 from swsss.predict import Predictor
 from swsss.progress import Bar, console

@@ -13,7 +13,7 @@ from swsss.checkpoint import load_checkpoint
 from swsss.config import DEFAULT_RECIPE, Config, Tta, load_config
 from swsss.data.dataset import open_dataset
 from swsss.errors import UserError
-from swsss.evaluate import evaluate
+from swsss.evaluation import evaluate
 from swsss.inputs import Inputs, prepare, prepare_evaluation
 from swsss.outcome import OPTIMISTIC, class_table, finish, keep_table
 from swsss.predict import Predictor, fit_threads
