@@ -19,11 +19,11 @@ from swsss.export.decision import Decision
 from swsss.export.golden import make_golden
 from swsss.export.graph import MAX_SIDE, LabelGraph
 from swsss.export.int8 import Calibration, quantise
-from swsss.export.metadata import ModelInfo, Precision
-from swsss.export.model_file import pack
 from swsss.export.proof import Comparison, compare, require_agreement, require_candidates, start_session
 from swsss.export.samples import proof_cases
 from swsss.export.source import Source
+from swsss.model.file import pack
+from swsss.model.info import ModelInfo, Precision
 from swsss.nets.patch_net import PatchNet
 from swsss.predict import VIEWS
 

@@ -14,7 +14,7 @@ from swsss.data.headers import MAX_PIXELS
 from swsss.data.image_size import read_image_size
 from swsss.data.images import Pixels, orient, read_image
 from swsss.errors import UserError
-from swsss.serve.engines import Engine
+from swsss.model.engine import Engine
 from swsss.serve.in_flight import InFlight
 from swsss.serve.memory import Claim, MemoryBudget, check_image
 from swsss.serve.plan import Item

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from swsss.data.headers import MAX_PIXELS
 from swsss.errors import Interrupted, Unfinished, UserError
-from swsss.serve.engines import Engine
+from swsss.model.engine import Engine
 from swsss.serve.folder import LabelsFolder
 from swsss.serve.following import Follower, Terminal
 from swsss.serve.formats import FORMATS

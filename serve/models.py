@@ -5,7 +5,7 @@ from pathlib import Path
 
 from swsss.errors import UserError
 from swsss.extras import needs_extra
-from swsss.serve.engines import Engine
+from swsss.model.engine import Engine
 
 RUNS = Path("runs")
 STAGE1_ROLES = ("hybridnet", "teacher")
@@ -42,7 +42,7 @@ def open_engine(path: Path, device: str = "auto", threads: int = 0) -> Engine:
         return TensorRTEngine(path)
     if path.suffix != ".onnx":
         with needs_extra(f"Labelling with {path} in PyTorch"):
-            from swsss.serve.engines.torch import TorchEngine  # noqa: PLC0415 - loads torch
+            from swsss.export.torch_engine import TorchEngine  # noqa: PLC0415 - loads torch
 
         return TorchEngine(path, device, threads)
     from swsss.serve.engines.onnx import OnnxEngine  # noqa: PLC0415 - only what is used is loaded
@@ -67,8 +67,8 @@ def exported(path: Path, max_side: int | None, tell: Callable[[str], None]) -> P
     with needs_extra(f"Exporting {path} on first use"):
         from swsss.export.exporting import ExportOptions, export_onnx  # noqa: PLC0415
         from swsss.export.graph import MAX_SIDE  # noqa: PLC0415
-        from swsss.export.model_file import read_info  # noqa: PLC0415
         from swsss.export.source import hash_files, load_source, source_files  # noqa: PLC0415
+        from swsss.model.file import read_info  # noqa: PLC0415
 
     files, labels = source_files(path)
     out = path / "model.onnx" if path.is_dir() else path.with_suffix(".onnx")

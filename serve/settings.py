@@ -1,7 +1,7 @@
 """Batch and threads, chosen from the machine; `benchmarks/label.py` measures them."""
 
+from swsss.model.engine import Engine
 from swsss.processors import usable_cores
-from swsss.serve.engines import Engine
 
 _GPU_BATCH = 8
 

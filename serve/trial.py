@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from swsss.data.images import read_upright
-from swsss.serve.engines import Engine
+from swsss.model.engine import Engine
 
 _GLANCE_SECONDS = 0.2
 _ASKED_TO_END = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}

@@ -11,7 +11,7 @@ from labelling import Reference, picture
 from onnx import TensorProto, helper
 
 from swsss.errors import UserError
-from swsss.export.metadata import KEY
+from swsss.model.info import KEY
 from swsss.processors import usable_cores
 from swsss.serve.engines.onnx import OnnxEngine, self_test
 

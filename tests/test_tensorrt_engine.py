@@ -17,7 +17,7 @@ from fake_tensorrt import Strategy
 
 from swsss.errors import UserError
 from swsss.export.samples import synthetic_images
-from swsss.export.tensorrt_profiles import make_profile, parse_sizes
+from swsss.model.tensorrt.profiles import make_profile, parse_sizes
 from swsss.serve.engines.buffers import Buffers
 from swsss.serve.engines.tensorrt import TensorRTEngine
 from swsss.serve.models import open_engine

@@ -10,10 +10,10 @@ import onnxruntime
 
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.export.metadata import KEY, ModelInfo, parse_info
 from swsss.extras import needs_extra
+from swsss.model.engine import Candidates, Engine
+from swsss.model.info import KEY, ModelInfo, parse_info
 from swsss.processors import usable_cores
-from swsss.serve.engines import Candidates, Engine
 from swsss.serve.memory import MAX_ELEMENTS, check_image, largest_tensor
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.export.tensorrt_library import Gpu, Library, current_gpu, load_library
-from swsss.export.tensorrt_sidecar import REBUILD, EngineInfo, read_engine, this_platform
-from swsss.serve.engines import Candidates
+from swsss.model.engine import Candidates
+from swsss.model.tensorrt.library import Gpu, Library, current_gpu, load_library
+from swsss.model.tensorrt.sidecar import REBUILD, EngineInfo, read_engine, this_platform
 
 if TYPE_CHECKING:
     from swsss.serve.engines.tensorrt_session import TensorRTSession

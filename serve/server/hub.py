@@ -10,8 +10,8 @@ import structlog
 
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.export.metadata import ModelInfo
-from swsss.serve.engines import Candidates, Engine
+from swsss.model.engine import Candidates, Engine
+from swsss.model.info import ModelInfo
 from swsss.serve.memory import MemoryBudget
 from swsss.serve.models import exported, open_engine
 from swsss.serve.server.batcher import Batcher

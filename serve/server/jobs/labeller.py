@@ -11,7 +11,7 @@ from swsss.data.below import open_below
 from swsss.data.classes import palette
 from swsss.data.files import write_whole
 from swsss.errors import Interrupted, Unfinished, UserError
-from swsss.export.metadata import ModelInfo
+from swsss.model.info import ModelInfo
 from swsss.serve.label import KEPT, Order, label_folder
 from swsss.serve.records import Failed, Labelled
 from swsss.serve.server.hub import Hub, Model

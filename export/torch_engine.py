@@ -8,8 +8,8 @@ from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.export.exporting import ExportOptions, describe, label_graph
 from swsss.export.source import load_source
+from swsss.model.engine import Candidates
 from swsss.predict import fit_threads
-from swsss.serve.engines import Candidates
 
 
 class TorchEngine:
