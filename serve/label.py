@@ -14,7 +14,6 @@ from swsss.serve.folder import LabelsFolder
 from swsss.serve.following import Follower, Terminal
 from swsss.serve.formats import FORMATS
 from swsss.serve.intake import Outcome
-from swsss.serve.journal import explain
 from swsss.serve.memory import MemoryBudget
 from swsss.serve.models import exported, newest_run, open_engine
 from swsss.serve.pipeline import Pipeline
@@ -120,7 +119,7 @@ def label_folder(order: Order, engine: Engine, follower: Follower, budget: Memor
         except OSError as error:
             raise Unfinished(f"{order.out} cannot be written: {error.strerror}. {KEPT}") from None
         except sqlite3.Error as error:
-            raise Unfinished(f"{explain(folder.journal.path, error)} {KEPT}") from None
+            raise Unfinished(f"{folder.explain(error)} {KEPT}") from None
         except UserError as error:  # of a format: the masks are done
             raise Unfinished(f"{error} {KEPT}") from None
     return Result([*_verdict(order, speed, failed, missing), *_notes(engine)], failed + missing)
@@ -216,10 +215,10 @@ def _label(order: Order, plan: Plan, pipeline: Pipeline, folder: LabelsFolder, f
         follower.done(item, row)
         done += 1
         if time.monotonic() - saved > _SAVE_SECONDS:
-            folder.journal.save()
+            folder.save()
             follower.saved()
             saved = time.monotonic()
-    folder.journal.save()
+    folder.save()
     follower.saved()
     if done < len(todo):  # `stop` said so
         raise Interrupted(
