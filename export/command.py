@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from swsss.config import Tta
+from swsss.errors import concerning
 from swsss.export.exporting import ExportOptions, export_onnx, label_graph
 from swsss.export.int8 import Calibration
 from swsss.export.scoring import score_against_source, scored_samples
@@ -54,7 +55,9 @@ def carry_out(order: Order, *, tell: Callable[[str], None]) -> Iterator[str]:
     """
     # First, because it takes no time to see that no engine can be built here.
     building = engine_options(order.sizes, _library(order.engine)) if order.engine else None
-    source, options = load_source(order.checkpoint), order.options()
+    options = order.options()
+    with concerning("checkpoint", "unusable-model"):
+        source = load_source(order.checkpoint)
     out = order.out or default_model_file(order.checkpoint)
     samples = scored_samples(order.evaluate, order.split, source.classes) if order.evaluate else []
     info = export_onnx(source, out, options, tell=tell)

@@ -9,7 +9,7 @@ import torch
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample, open_dataset, read_sample
 from swsss.errors import UserError
-from swsss.evaluate import Metrics, confusion_matrix, given_tags
+from swsss.evaluation import Metrics, confusion_matrix, given_tags
 from swsss.export.graph import LabelGraph
 from swsss.export.proof import run_case, start_session
 from swsss.export.samples import Case

@@ -67,5 +67,5 @@ def _device(name: str) -> Device:
     if name == "tensorrt":
         raise UserError("--engine torch runs on cpu or cuda; leave --device tensorrt out, or leave --engine out.")
     if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("There is no CUDA device here; use --device cpu.")
+        raise UserError("There is no CUDA device here; use --device cpu.", code="no-device", field="device")
     return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"

@@ -22,7 +22,9 @@ def newest_run(runs: Path = RUNS) -> Path:
     done = {path.parent: path.stat().st_mtime for path in labellers}
     if not done:
         raise UserError(
-            f"No --model was given and {runs}/ holds no finished stage 1; train one with swsss-train, or name a model."
+            f"No --model was given and {runs}/ holds no finished stage 1; train one with swsss-train, or name a model.",
+            code="not-found",
+            field="model",
         )
     return max(sorted(done), key=done.__getitem__)
 
@@ -34,7 +36,7 @@ def open_engine(path: Path, device: str = "auto", threads: int = 0) -> Engine:
         UserError: It is missing, damaged, foreign or made for another machine.
     """
     if not path.exists():
-        raise UserError(f"There is no model {path}.")
+        raise UserError(f"There is no model {path}.", code="not-found", field="model")
     if path.suffix == ".engine":
         with needs_extra("A TensorRT engine", "tensorrt"):
             from swsss.serve.engines.tensorrt import TensorRTEngine  # noqa: PLC0415 - loads torch and TensorRT

@@ -116,7 +116,9 @@ class OnnxEngine:
             raise UserError(
                 f"--device {device}: ONNX Runtime could not start it here; check the driver, get the CUDA libraries "
                 "with pip install 'swsss[gpu]', see that onnxruntime is not installed beside onnxruntime-gpu, or use "
-                "--device cpu."
+                "--device cpu.",
+                code="no-device",
+                field="device",
             )
         return session
 
