@@ -24,8 +24,6 @@ from swsss.serve.suspects import label_suspects
 from swsss.serve.writer import Writer
 
 _SAVE_SECONDS = 1.0
-KEPT = "What is labelled is kept; mend that, and the same command goes on from there."
-"""How a message of `Unfinished` ends; a front end that is not a command replaces it."""
 
 
 @dataclass(frozen=True)
@@ -130,11 +128,11 @@ def label_folder(order: Order, engine: Engine, follower: Follower, budget: Memor
                 within=order.within,
             )
         except OSError as error:
-            raise Unfinished(f"{order.out} cannot be written: {error.strerror}. {KEPT}") from None
+            raise Unfinished(f"{order.out} cannot be written: {error.strerror}.") from None
         except sqlite3.Error as error:
-            raise Unfinished(f"{folder.explain(error)} {KEPT}") from None
+            raise Unfinished(folder.explain(error)) from None
         except UserError as error:  # of a format: the masks are done
-            raise Unfinished(f"{error} {KEPT}") from None
+            raise Unfinished(str(error)) from None
     lines = [*_verdict(order, speed, failed, missing), *_notes(engine)]
     return Result(lines, failed + missing, missing, speed.images, speed.earlier)
 

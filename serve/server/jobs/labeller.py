@@ -12,7 +12,7 @@ from swsss.data.classes import palette
 from swsss.data.files import write_whole
 from swsss.errors import Interrupted, Unfinished, UserError
 from swsss.model.info import ModelInfo
-from swsss.serve.label import KEPT, Order, label_folder
+from swsss.serve.label import Order, label_folder
 from swsss.serve.records import Failed, Labelled
 from swsss.serve.server.hub import Hub, Model
 from swsss.serve.server.jobs.files import JobFiles
@@ -64,8 +64,10 @@ class JobLabeller:
             return Ended("done", self.files.plain(job, self._label(job, stop, told)))
         except Interrupted:
             raise
-        except (UserError, Unfinished, Refused) as error:
-            message = str(error).replace(KEPT, _KEPT)
+        except (UserError, Refused) as error:
+            message = str(error)
+        except Unfinished as error:
+            message = f"{error} {_KEPT}"
         except OSError as error:
             message = f"{error.strerror or error}. {_KEPT}"
         except Exception:
