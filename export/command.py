@@ -11,8 +11,8 @@ from swsss.export.exporting import ExportOptions, export_onnx, label_graph
 from swsss.export.int8 import Calibration
 from swsss.export.scoring import score_against_source, scored_samples
 from swsss.export.source import default_model_file, load_source
-from swsss.export.tensorrt import build_engine
-from swsss.export.tensorrt_build import engine_options
+from swsss.export.tensorrt.build import engine_options
+from swsss.export.tensorrt.engine import build_engine
 from swsss.model.info import Precision
 from swsss.model.tensorrt.library import LibraryName
 

@@ -80,7 +80,7 @@ class Intake:
     ) -> None:
         self._engine, self._images, self._budget, self._max_pixels = engine, images, budget, max_pixels
         self._workers, self._depth, self._flight, self._within = workers, depth, flight, within
-        self.on_gpu = "CPU" not in engine.description
+        self.on_gpu = engine.device == "cuda"
         self._claims: set[Claim] = set()
 
     def run(self, items: Iterable[Item], stop: Callable[[], bool]) -> Generator[Decoded | Outcome | None, None, None]:

@@ -14,7 +14,6 @@ from swsss.serve.folder import LabelsFolder
 from swsss.serve.following import Follower, Terminal
 from swsss.serve.formats import FORMATS
 from swsss.serve.intake import Outcome
-from swsss.serve.journal import explain
 from swsss.serve.memory import MemoryBudget
 from swsss.serve.models import exported, newest_run, open_engine
 from swsss.serve.pipeline import Pipeline
@@ -25,8 +24,6 @@ from swsss.serve.suspects import label_suspects
 from swsss.serve.writer import Writer
 
 _SAVE_SECONDS = 1.0
-KEPT = "What is labelled is kept; mend that, and the same command goes on from there."
-"""How a message of `Unfinished` ends; a front end that is not a command replaces it."""
 
 
 @dataclass(frozen=True)
@@ -131,11 +128,11 @@ def label_folder(order: Order, engine: Engine, follower: Follower, budget: Memor
                 within=order.within,
             )
         except OSError as error:
-            raise Unfinished(f"{order.out} cannot be written: {error.strerror}. {KEPT}") from None
+            raise Unfinished(f"{order.out} cannot be written: {error.strerror}.") from None
         except sqlite3.Error as error:
-            raise Unfinished(f"{explain(folder.journal.path, error)} {KEPT}") from None
+            raise Unfinished(folder.explain(error)) from None
         except UserError as error:  # of a format: the masks are done
-            raise Unfinished(f"{error} {KEPT}") from None
+            raise Unfinished(str(error)) from None
     lines = [*_verdict(order, speed, failed, missing), *_notes(engine)]
     return Result(lines, failed + missing, missing, speed.images, speed.earlier)
 
@@ -241,10 +238,10 @@ def _label(order: Order, plan: Plan, pipeline: Pipeline, folder: LabelsFolder, f
         follower.done(item, row)
         done += 1
         if time.monotonic() - saved > _SAVE_SECONDS:
-            folder.journal.save()
+            folder.save()
             follower.saved()
             saved = time.monotonic()
-    folder.journal.save()
+    folder.save()
     follower.saved()
     if done < len(todo):  # `stop` said so
         raise Interrupted(

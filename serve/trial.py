@@ -34,7 +34,7 @@ def deadly(
     Raises:
         NoTrialError: It cannot be opened there, or is another one by now.
     """
-    reopen = getattr(engine, "reopen", None)
+    reopen = engine.reopen
     if reopen is None:
         raise NoTrialError
     process: _Process | None = None

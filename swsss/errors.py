@@ -40,7 +40,7 @@ class Interrupted(SwsssError):  # noqa: N818 - it is no error
 
 
 class Unfinished(SwsssError):  # noqa: N818 - as above
-    """Work that had begun cannot go on; what is done is kept, and the message says why and how to go on."""
+    """Work that had begun cannot go on; what is done is kept, and the message says why; the front end, how to go on."""
 
     code = "unfinished"
 

@@ -17,8 +17,8 @@ from swsss.export.assemble import assemble
 from swsss.export.decision import Decision
 from swsss.export.proof import run_case, start_session
 from swsss.export.samples import proof_cases
-from swsss.export.tensorrt import build_engine
-from swsss.export.tensorrt_build import EngineOptions, engine_options
+from swsss.export.tensorrt.build import EngineOptions, engine_options
+from swsss.export.tensorrt.engine import build_engine
 from swsss.model.file import pack, read_info
 from swsss.model.info import ModelInfo
 from swsss.model.tensorrt.library import load_library

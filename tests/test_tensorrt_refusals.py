@@ -10,8 +10,8 @@ import pytest
 from commands import invoke, message
 
 from swsss.errors import UserError
-from swsss.export.tensorrt import build_engine
-from swsss.export.tensorrt_build import EngineOptions, engine_options
+from swsss.export.tensorrt.build import EngineOptions, engine_options
+from swsss.export.tensorrt.engine import build_engine
 from swsss.model.file import pack, read_info
 
 rtx = pytest.importorskip("tensorrt_rtx")

@@ -180,7 +180,7 @@ class Labeller:
 
     @property
     def _on_gpu(self) -> bool:
-        return "CPU" not in self.engine.description
+        return self.engine.device == "cuda"
 
     def _label(self, group: Sequence[_Ready], ignore_below: float) -> list[Labels]:
         """Label images of one size, no more at a time than there is memory for."""

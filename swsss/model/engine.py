@@ -1,6 +1,6 @@
 """Engines: whatever turns uint8 pixels and candidates into uint8 masks and confidences."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ from swsss.data.images import Pixels
 from swsss.model.info import ModelInfo
 
 Candidates = npt.NDArray[np.int64]
+Device = Literal["cpu", "cuda"]
 
 
 class Engine(Protocol):
@@ -28,6 +29,16 @@ class Engine(Protocol):
         ...
 
     @property
+    def device(self) -> Device:
+        """Where it computes, and whose memory that takes."""
+        ...
+
+    @property
+    def reopen(self) -> tuple[str, str, int] | None:
+        """What `open_engine` is to be given in another process; None when it cannot be opened there."""
+        ...
+
+    @property
     def description(self) -> str:
         """Library, its version, device and threads, for people."""
         ...
@@ -44,3 +55,12 @@ class Engine(Protocol):
             and uint8 [N, H, W] round(255 · probability).
         """
         ...
+
+
+def self_test(engine: Engine) -> bool:
+    """Whether the engine gives the golden mask of its model file."""
+    golden = engine.info.golden
+    if golden is None:
+        return True
+    mask, _ = engine.label(golden.pixels(), np.array([golden.candidates], np.int64))
+    return golden.matches(mask)

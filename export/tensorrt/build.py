@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swsss.errors import UserError
-from swsss.export.tensorrt_cache import TimingCache, cache_path
+from swsss.export.tensorrt.cache import TimingCache, cache_path
 from swsss.model.info import ModelInfo
 from swsss.model.tensorrt.checks import check_engine, check_network
 from swsss.model.tensorrt.library import (
