@@ -107,7 +107,7 @@ FOLDER = {
     "no images": ({"images": "nowhere"}, "not-found", "images"),
     "empty": ({"images": "empty"}, "no-images", "images"),
     "no labels": ({"labels": None}, "tags-needed", "labels"),
-    "labels not there": ({"labels": "nowhere.csv"}, "invalid-tags", "labels"),
+    "labels not there": ({"labels": "nowhere.csv"}, "not-found", "labels"),
     "wrong labels": ({"labels": "wrong.csv"}, "invalid-inputs", "labels"),
     "no model": ({"model": None}, "not-found", "model"),
     "model not there": ({"model": "nowhere.onnx"}, "not-found", "model"),
