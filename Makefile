@@ -11,7 +11,7 @@ help:
 	@echo "make install   .venv with the package and its tools"
 	@echo "make cpp       $(CPP)/app/swsss-run, the native program; installs what it needs on Debian and Ubuntu"
 	@echo "make demo      the whole job on a generated data set, about 5 minutes on 2 cores"
-	@echo "make test      everything CI runs: ruff, mypy --strict, the native program and its tests, pytest"
+	@echo "make test      everything CI runs: ruff, import-linter, mypy --strict, the native program and its tests, pytest"
 	@echo "make docs      build/docs/html, the documentation site"
 
 install: $(INSTALLED)
@@ -43,6 +43,7 @@ test: lint types docs cpp browser unit
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 types: install
 	$(BIN)/mypy

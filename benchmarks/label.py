@@ -35,8 +35,8 @@ from swsss.data.tags import read_tags, write_tags
 from swsss.export.exporting import ExportOptions, export_onnx
 from swsss.export.int8 import Calibration
 from swsss.export.source import load_source
+from swsss.model.engine import Candidates
 from swsss.nets import DeepLabV3Plus, NetConfig
-from swsss.serve.engines import Candidates
 from swsss.serve.engines.onnx import OnnxEngine
 from swsss.serve.label import Order, carry_out
 

@@ -33,7 +33,7 @@ from swsss.checkpoint import load_checkpoint
 from swsss.config import Config, load_config
 from swsss.data.dataset import open_dataset
 from swsss.data.files import write_whole
-from swsss.evaluate import evaluate
+from swsss.evaluation import evaluate
 from swsss.inputs import prepare
 from swsss.predict import Predictor
 from swsss.run import Run, begin_run

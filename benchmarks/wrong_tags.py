@@ -24,7 +24,7 @@ from torch import Tensor
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample, open_dataset, read_sample
 from swsss.data.files import write_whole
-from swsss.evaluate import Metrics, confusion_matrix, given_tags
+from swsss.evaluation import Metrics, confusion_matrix, given_tags
 from swsss.export.source import load_source
 from swsss.inputs import prepare_evaluation
 from swsss.predict import Predictor, weigh

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import cast
 
 from swsss.config import Tta
+from swsss.errors import concerning
 from swsss.export.exporting import ExportOptions, export_onnx, label_graph
 from swsss.export.int8 import Calibration
-from swsss.export.metadata import Precision
 from swsss.export.scoring import score_against_source, scored_samples
 from swsss.export.source import default_model_file, load_source
-from swsss.export.tensorrt import build_engine
-from swsss.export.tensorrt_build import engine_options
-from swsss.export.tensorrt_library import LibraryName
+from swsss.export.tensorrt.build import engine_options
+from swsss.export.tensorrt.engine import build_engine
+from swsss.model.info import Precision
+from swsss.model.tensorrt.library import LibraryName
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ def carry_out(order: Order, *, tell: Callable[[str], None]) -> Iterator[str]:
     """
     # First, because it takes no time to see that no engine can be built here.
     building = engine_options(order.sizes, _library(order.engine)) if order.engine else None
-    source, options = load_source(order.checkpoint), order.options()
+    options = order.options()
+    with concerning("checkpoint", "unusable-model"):
+        source = load_source(order.checkpoint)
     out = order.out or default_model_file(order.checkpoint)
     samples = scored_samples(order.evaluate, order.split, source.classes) if order.evaluate else []
     info = export_onnx(source, out, options, tell=tell)

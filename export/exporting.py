@@ -13,17 +13,17 @@ from swsss.checkpoint import Task
 from swsss.config import Tta
 from swsss.data.classes import palette
 from swsss.data.files import write_whole
-from swsss.errors import UserError
+from swsss.errors import UserError, concerning
 from swsss.export.assemble import assemble
 from swsss.export.decision import Decision
 from swsss.export.golden import make_golden
 from swsss.export.graph import MAX_SIDE, LabelGraph
 from swsss.export.int8 import Calibration, quantise
-from swsss.export.metadata import ModelInfo, Precision
-from swsss.export.model_file import pack
 from swsss.export.proof import Comparison, compare, require_agreement, require_candidates, start_session
 from swsss.export.samples import proof_cases
 from swsss.export.source import Source
+from swsss.model.file import pack
+from swsss.model.info import ModelInfo, Precision
 from swsss.nets.patch_net import PatchNet
 from swsss.predict import VIEWS
 
@@ -156,22 +156,28 @@ def _tag_penalty(source: Source, options: ExportOptions) -> float:
 def _check(source: Source, out: Path, options: ExportOptions) -> None:
     """Find now what would otherwise end the export when its work is done."""
     if out.suffix != ".onnx":
-        raise UserError(f"--out {out} must end in .onnx.")
+        raise UserError(f"--out {out} must end in .onnx.", code="invalid-value", field="out")
     if out.is_dir():
-        raise UserError(f"--out {out} is a folder; name a file.")
+        raise UserError(f"--out {out} is a folder; name a file.", code="invalid-value", field="out")
     if options.precision == "int8" and any(isinstance(net, PatchNet) for net in source.nets):
         raise UserError(
             f"--precision int8 is for convolutional encoders, and {source.name} has a ViT, whose activations do not "
-            "fit 256 steps a tensor; export it as fp16."
+            "fit 256 steps a tensor; export it as fp16.",
+            code="conflicting-options",
+            field="precision",
         )
     if options.max_side < 32:
-        raise UserError(f"--max-side {options.max_side} is too small for the nets; give 32 or more.")
+        told = f"--max-side {options.max_side} is too small for the nets; give 32 or more."
+        raise UserError(told, code="invalid-value", field="max_side")
     if options.tag_penalty and _task(source, options) == "plain":
-        raise UserError("--tag-penalty needs a model that is given tags, but this one is exported plain.")
+        told = "--tag-penalty needs a model that is given tags, but this one is exported plain."
+        raise UserError(told, code="conflicting-options", field="tag_penalty")
     if (options.precision == "int8") != (options.calibration is not None):
-        raise UserError("--precision int8 and --calibrate IMAGES go together; int8 needs images to measure on.")
+        told = "--precision int8 and --calibrate IMAGES go together; int8 needs images to measure on."
+        raise UserError(told, code="conflicting-options", field="calibrate")
     if options.calibration is not None:
-        options.calibration.paths()
+        with concerning("calibrate", "no-images"):
+            options.calibration.paths()
     width = 2 if options.precision == "fp16" else 4
     if width * sum(weight.numel() for net in source.nets for weight in net.parameters()) > _MAX_WEIGHTS:
         raise UserError(f"{out} would be larger than 2 GB, which one ONNX file cannot hold; export a smaller net.")

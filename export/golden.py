@@ -8,9 +8,9 @@ import onnxruntime
 import torch
 
 from swsss.export.graph import LabelGraph
-from swsss.export.metadata import Golden, hash_mask
 from swsss.export.proof import run_case
 from swsss.export.samples import Case, synthetic_images
+from swsss.model.info import Golden, hash_mask
 
 _SIZE = (49, 67)
 _TRIES = 12

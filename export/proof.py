@@ -11,8 +11,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.export.graph import LabelGraph
-from swsss.export.metadata import Precision
 from swsss.export.samples import Case
+from swsss.model.info import Precision
 
 TIE: dict[Precision, float] = {"fp32": 1e-4, "fp16": 0.03}
 """Two classes whose logits PyTorch has this close, as a share of the largest logit, may be swapped by rounding."""

@@ -9,12 +9,12 @@ import torch
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample, open_dataset, read_sample
 from swsss.errors import UserError
-from swsss.evaluate import Metrics, confusion_matrix, given_tags
+from swsss.evaluation import Metrics, confusion_matrix, given_tags
 from swsss.export.graph import LabelGraph
-from swsss.export.metadata import ModelInfo
 from swsss.export.proof import run_case, start_session
 from swsss.export.samples import Case
 from swsss.inputs import prepare_evaluation
+from swsss.model.info import ModelInfo
 from swsss.threads import DEPTH, THREADS, ahead
 
 

@@ -69,7 +69,7 @@ def source_files(path: Path) -> tuple[list[Path], LabelsConfig]:
     """
     if not path.is_dir():
         if not path.is_file():
-            raise UserError(f"There is no checkpoint or run folder {path}.")
+            raise UserError(f"There is no checkpoint or run folder {path}.", code="not-found")
         return [path], LabelsConfig(tta="none")
     config = path / "config.toml"
     if not config.is_file():

@@ -85,10 +85,15 @@ def label(**options: Any) -> None:
     Exit code: 0 all labelled, 1 some images failed, 2 nothing was started.
     """  # noqa: D301 - click reads the \b as "keep these lines as they are"
     from swsss.data.quiet import quiet_decoders
+    from swsss.errors import Unfinished
     from swsss.serve.label import Order, carry_out
 
     with quiet_decoders():
-        result = carry_out(Order(**options), tell=lambda line: click.echo(line, err=True))
+        try:
+            result = carry_out(Order(**options), tell=lambda line: click.echo(line, err=True))
+        except Unfinished as stop:
+            kept = "What is labelled is kept; mend that, and the same command goes on from there."
+            raise Unfinished(f"{stop} {kept}") from None
     for line in result.lines:
         click.echo(line)
     sys.exit(1 if result.failed else 0)

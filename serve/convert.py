@@ -67,7 +67,8 @@ def convert(
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
-        raise UserError(f"There is no format '{unknown[0]}'; the formats are {', '.join(FORMATS)}.")
+        told = f"There is no format '{unknown[0]}'; the formats are {', '.join(FORMATS)}."
+        raise UserError(told, code="unknown-format", field="formats")
     classes, total = _survey(labels)
     try:
         with ExitStack() as stack:
@@ -86,7 +87,8 @@ def _survey(labels: Path) -> tuple[ClassTable, int]:
     """The classes and the number of images; reading all of the manifest finds its mistakes before anything is done."""
     for name in ["manifest.csv", "classes.txt"]:
         if not (labels / name).exists():
-            raise UserError(f"{labels} is no labels folder: it has no {name}; let swsss-label finish it first.")
+            told = f"{labels} is no labels folder: it has no {name}; let swsss-label finish it first."
+            raise UserError(told, code="no-labels-folder", field="labels")
     classes = read_classes(labels / "classes.txt")
     total = sum(1 for _ in read_manifest(labels / "manifest.csv", classes))
     if total and not (labels / "masks").is_dir():

@@ -4,7 +4,7 @@ import hashlib
 import os
 import posixpath
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from fnmatch import fnmatch
 from pathlib import Path
@@ -53,7 +53,7 @@ class LabelsFolder:
             self._accuse_those_left(self.flight.left)
         except sqlite3.Error as error:
             self.journal.close()
-            raise UserError(explain(self.journal.path, error)) from None
+            raise UserError(self.explain(error)) from None
 
     def __enter__(self) -> "LabelsFolder":
         return self
@@ -90,11 +90,10 @@ class LabelsFolder:
         done = None if self.overwrite else self.journal.done(item.image)
         if done is None:
             return True
-        key, mask, has_confidence = done
         # The key holds the name of the mask; that of another one is not from us, and no such file is looked at.
-        if key != item.key or mask != item.mask or not (self.path / "masks" / mask).exists():
+        if done.key != item.key or done.mask != item.mask or not (self.path / "masks" / done.mask).exists():
             return True
-        return confidence and not (has_confidence and (self.path / "confidence" / mask).exists())
+        return confidence and not (done.confidence_map and (self.path / "confidence" / done.mask).exists())
 
     def begin(self, items: Iterable[Item]) -> Iterator[Item]:
         """Hand items on to be labelled. What was known of their masks is forgotten before these can be written over.
@@ -109,8 +108,8 @@ class LabelsFolder:
             if inside != (inside := posixpath.dirname(item.mask)):
                 self._check_inside(item.mask)
             before = self.journal.done(item.image)
-            if before is not None and before[1] != item.mask and _may_be_its_mask(before[1], item.image):
-                self._remove(before[1])
+            if before is not None and before.mask != item.mask and _may_be_its_mask(before.mask, item.image):
+                self._remove(before.mask)
             self.journal.forget(item.image, item.mask)
             yield item
 
@@ -123,6 +122,28 @@ class LabelsFolder:
         if not confidence:
             (self.path / "confidence" / item.mask).unlink(missing_ok=True)
         self.journal.add_labelled(row, self.recipe, item.key, confidence_map=confidence)
+
+    def labelled(self) -> Generator[Labelled, None, None]:
+        """What is labelled of the images that belong here, in the order of names.
+
+        Raises:
+            sqlite3.Error: The journal cannot be read; see `explain`.
+        """
+        with closing(self.journal.labelled(self.recipe, self.plan.wanted.__contains__)) as rows:
+            yield from rows
+
+    def key_of(self, image: str) -> str:
+        """The key of an image's mask, in hexadecimal; "" when it has none."""
+        done = self.journal.done(image)
+        return done.key.hex() if done else ""
+
+    def save(self) -> None:
+        """Bring what was noted to the disk."""
+        self.journal.save()
+
+    def explain(self, error: sqlite3.Error) -> str:
+        """What an error of the journal means, and what to do."""
+        return explain(self.journal.path, error)
 
     def _remove(self, mask: str) -> None:
         for part in ("masks", "confidence"):
@@ -158,7 +179,7 @@ class LabelsFolder:
         wanted = self.plan.wanted.__contains__
 
         def labelled() -> Iterator[Labelled]:
-            with closing(self.journal.labelled(self.recipe, wanted)) as rows:
+            with closing(self.labelled()) as rows:
                 for row in rows:
                     if not {*(row.tags or ()), *row.pixels, *row.confidence} <= known:
                         raise sqlite3.DatabaseError("a class that the model has not")

@@ -14,7 +14,7 @@ from swsss.data.headers import MAX_PIXELS
 from swsss.data.image_size import read_image_size
 from swsss.data.images import Pixels, orient, read_image
 from swsss.errors import UserError
-from swsss.serve.engines import Engine
+from swsss.model.engine import Engine
 from swsss.serve.in_flight import InFlight
 from swsss.serve.memory import Claim, MemoryBudget, check_image
 from swsss.serve.plan import Item
@@ -80,7 +80,7 @@ class Intake:
     ) -> None:
         self._engine, self._images, self._budget, self._max_pixels = engine, images, budget, max_pixels
         self._workers, self._depth, self._flight, self._within = workers, depth, flight, within
-        self.on_gpu = "CPU" not in engine.description
+        self.on_gpu = engine.device == "cuda"
         self._claims: set[Claim] = set()
 
     def run(self, items: Iterable[Item], stop: Callable[[], bool]) -> Generator[Decoded | Outcome | None, None, None]:

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from swsss.data.classes import IGNORE
 from swsss.data.files import is_plain_path
@@ -33,6 +33,22 @@ CREATE TABLE IF NOT EXISTS suspects (
     image BLOB PRIMARY KEY, key BLOB NOT NULL, stage TEXT NOT NULL, deaths INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+_ADD_LABELLED = """
+INSERT OR REPLACE INTO labelled (
+    image, recipe, key, mask, confidence_map, width, height, tags, pixels, confidence, mean_confidence, seconds
+) VALUES (
+    :image, :recipe, :key, :mask, :confidence_map, :width, :height, :tags, :pixels, :confidence, :mean_confidence,
+    :seconds
+)
+"""
+
+
+class Done(NamedTuple):
+    """What is known of an image that is labelled: the key and name of its mask, and whether it has a confidence map."""
+
+    key: bytes
+    mask: str
+    confidence_map: bool
 
 
 class Journal:
@@ -57,6 +73,7 @@ class Journal:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.database = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+            self.database.row_factory = sqlite3.Row
             try:
                 self._take_hold()
             except BaseException:
@@ -81,7 +98,7 @@ class Journal:
         self.save()
 
     def _check_format(self) -> None:
-        self.database.execute("INSERT OR IGNORE INTO about VALUES ('format', ?)", (str(FORMAT),))
+        self.database.execute("INSERT OR IGNORE INTO about (name, value) VALUES ('format', ?)", (str(FORMAT),))
         found = self.about("format") or ""
         if not found.isdecimal():
             raise sqlite3.DatabaseError("not a journal")
@@ -91,20 +108,20 @@ class Journal:
     def about(self, name: str) -> str | None:
         """A fact stored with `note`."""
         row = self.database.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
-        return row[0] if row else None
+        return row["value"] if row else None
 
     def note(self, name: str, value: str) -> None:
         """Store a fact."""
-        self.database.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (name, value))
+        self.database.execute("INSERT OR REPLACE INTO about (name, value) VALUES (?, ?)", (name, value))
 
-    def done(self, image: str) -> tuple[bytes, str, bool] | None:
-        """Key, mask and whether there is a confidence map of an image that is labelled."""
+    def done(self, image: str) -> Done | None:
+        """What is known of an image; None when it is not labelled."""
         query = "SELECT key, mask, confidence_map FROM labelled WHERE image = ?"
         row = self.database.execute(query, (_bytes(image),)).fetchone()
         # A row of other types is not ours, and its image is due again.
-        if row is None or not isinstance(row[0], bytes) or not isinstance(row[1], bytes):
+        if row is None or not isinstance(row["key"], bytes) or not isinstance(row["mask"], bytes):
             return None
-        return row[0], _text(row[1]), row[2] == 1
+        return Done(row["key"], _text(row["mask"]), row["confidence_map"] == 1)
 
     def forget(self, image: str, mask: str) -> None:
         """Note, on disk at once, that a mask is about to be written for an image, whoever's it is now."""
@@ -114,25 +131,35 @@ class Journal:
 
     def add_labelled(self, row: Labelled, recipe: bytes, key: bytes, *, confidence_map: bool) -> None:
         """Note that a mask is written, under which recipe and key."""
-        tags = json.dumps(None if row.tags is None else list(row.tags))
-        values = (
-            *(_bytes(row.image), recipe, key, _bytes(row.mask), confidence_map, row.width, row.height, tags),
-            *(json.dumps(row.pixels), json.dumps(row.confidence), row.mean_confidence, row.seconds),
-        )
-        self.database.execute("INSERT OR REPLACE INTO labelled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-        self.database.execute("DELETE FROM failed WHERE image = ?", (_bytes(row.image),))
-        self.database.execute("DELETE FROM suspects WHERE image = ?", (_bytes(row.image),))
+        values = {
+            "image": _bytes(row.image),
+            "recipe": recipe,
+            "key": key,
+            "mask": _bytes(row.mask),
+            "confidence_map": confidence_map,
+            "width": row.width,
+            "height": row.height,
+            "tags": json.dumps(None if row.tags is None else list(row.tags)),
+            "pixels": json.dumps(row.pixels),
+            "confidence": json.dumps(row.confidence),
+            "mean_confidence": row.mean_confidence,
+            "seconds": row.seconds,
+        }
+        self.database.execute(_ADD_LABELLED, values)
+        self.database.execute("DELETE FROM failed WHERE image = :image", values)
+        self.database.execute("DELETE FROM suspects WHERE image = :image", values)
 
     def add_failed(self, row: Failed) -> None:
         """Note that an image could not be labelled."""
         values = (_bytes(row.image), row.stage, _bytes(row.reason))
-        self.database.execute("INSERT OR REPLACE INTO failed VALUES (?, ?, ?)", values)
+        self.database.execute("INSERT OR REPLACE INTO failed (image, stage, reason) VALUES (?, ?, ?)", values)
         self.database.execute("DELETE FROM labelled WHERE image = ?", (_bytes(row.image),))
 
     def accuse(self, image: str, key: bytes, stage: str, deaths: int) -> None:
         """Note, on disk at once, of how many deaths of a process an image is suspected: once in flight, then alone."""
         self.database.execute(
-            "INSERT OR REPLACE INTO suspects VALUES (?, ?, ?, ?)", (_bytes(image), key, stage, deaths)
+            "INSERT OR REPLACE INTO suspects (image, key, stage, deaths) VALUES (?, ?, ?, ?)",
+            (_bytes(image), key, stage, deaths),
         )
         self.save()
 
@@ -140,9 +167,12 @@ class Journal:
         """Key, stage and number of deaths of every image that is suspected of any."""
         rows = self.database.execute("SELECT image, key, stage, deaths FROM suspects")
         return {
-            _text(image): (key, stage, deaths)
-            for image, key, stage, deaths in rows
-            if isinstance(image, bytes) and isinstance(key, bytes) and stage in _STAGES and isinstance(deaths, int)
+            _text(row["image"]): (row["key"], row["stage"], row["deaths"])
+            for row in rows
+            if isinstance(row["image"], bytes)
+            and isinstance(row["key"], bytes)
+            and row["stage"] in _STAGES
+            and isinstance(row["deaths"], int)
         }
 
     def save(self) -> None:
@@ -156,18 +186,17 @@ class Journal:
         """Rows of the wanted images that were labelled under a recipe, in the order of names."""
         # Closed also when a row is damaged: what is half read would hold the journal after its end.
         with closing(self.database.cursor()) as rows:
-            rows.row_factory = sqlite3.Row
             for row in rows.execute("SELECT * FROM labelled WHERE recipe = ? ORDER BY image", (recipe,)):
                 if isinstance(row["image"], bytes) and wanted(_text(row["image"])):
                     yield _labelled(row)
 
     def failed(self, wanted: Callable[[str], bool] = lambda image: True) -> Iterator[Failed]:
         """Rows of the wanted images, in the order of names."""
-        for image, stage, reason in self.database.execute("SELECT image, stage, reason FROM failed ORDER BY image"):
-            if isinstance(image, bytes) and wanted(_text(image)):
-                if not isinstance(stage, str) or not isinstance(reason, bytes):
-                    raise sqlite3.DatabaseError(f"the row of {_text(image)} is damaged")
-                yield Failed(_text(image), stage, _text(reason))
+        for row in self.database.execute("SELECT image, stage, reason FROM failed ORDER BY image"):
+            if isinstance(row["image"], bytes) and wanted(_text(row["image"])):
+                if not isinstance(row["stage"], str) or not isinstance(row["reason"], bytes):
+                    raise sqlite3.DatabaseError(f"the row of {_text(row['image'])} is damaged")
+                yield Failed(_text(row["image"]), row["stage"], _text(row["reason"]))
 
     def finish(self) -> None:
         """Save, and note that everything is in order."""

@@ -8,13 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from swsss.data.headers import MAX_PIXELS
-from swsss.errors import Interrupted, Unfinished, UserError
-from swsss.serve.engines import Engine
+from swsss.errors import Interrupted, Unfinished, UserError, concerning
+from swsss.model.engine import Engine
 from swsss.serve.folder import LabelsFolder
 from swsss.serve.following import Follower, Terminal
 from swsss.serve.formats import FORMATS
 from swsss.serve.intake import Outcome
-from swsss.serve.journal import explain
 from swsss.serve.memory import MemoryBudget
 from swsss.serve.models import exported, newest_run, open_engine
 from swsss.serve.pipeline import Pipeline
@@ -25,8 +24,6 @@ from swsss.serve.suspects import label_suspects
 from swsss.serve.writer import Writer
 
 _SAVE_SECONDS = 1.0
-KEPT = "What is labelled is kept; mend that, and the same command goes on from there."
-"""How a message of `Unfinished` ends; a front end that is not a command replaces it."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +57,21 @@ class Order:
 
 @dataclass(frozen=True)
 class Result:
-    """What a start of `swsss-label` came to: lines for the user, and how many images failed."""
+    """What a start of `swsss-label` came to.
+
+    Args:
+        lines: For the user.
+        failed: Images that could not be labelled, or are missing in a format.
+        missing: Of these, those that are missing in a format.
+        labelled: Images labelled now.
+        earlier: Images labelled before.
+    """
 
     lines: Sequence[str]
     failed: int = 0
+    missing: int = 0
+    labelled: int = 0
+    earlier: int = 0
 
 
 def carry_out(order: Order, *, tell: Callable[[str], None] = lambda line: None) -> Result:
@@ -79,7 +87,7 @@ def carry_out(order: Order, *, tell: Callable[[str], None] = lambda line: None) 
         Unfinished: The disk is full or broken; what is done is kept.
     """
     _check_places(order)
-    engine = _open_engine(order, tell)
+    engine = engine_for(order, tell)
     with Terminal(tell) as follower:
         return label_folder(order, engine, follower)
 
@@ -104,7 +112,9 @@ def label_folder(order: Order, engine: Engine, follower: Follower, budget: Memor
     if order.dry_run:
         told = f"{len(plan.names)} images would be labelled; nothing was written (--dry-run)."
         return Result([told, *_notes(engine)])
-    with LabelsFolder(order.out, plan, overwrite=order.overwrite) as folder:
+    with concerning("out", "unusable-folder"):
+        folder = LabelsFolder(order.out, plan, overwrite=order.overwrite)
+    with folder:
         try:
             pipeline = _pipeline(order, engine, folder, budget or MemoryBudget(int((order.max_memory or 0) * 2**30)))
             speed = _label(order, plan, pipeline, folder, follower)
@@ -118,36 +128,48 @@ def label_folder(order: Order, engine: Engine, follower: Follower, budget: Memor
                 within=order.within,
             )
         except OSError as error:
-            raise Unfinished(f"{order.out} cannot be written: {error.strerror}. {KEPT}") from None
+            raise Unfinished(f"{order.out} cannot be written: {error.strerror}.") from None
         except sqlite3.Error as error:
-            raise Unfinished(f"{explain(folder.journal.path, error)} {KEPT}") from None
+            raise Unfinished(folder.explain(error)) from None
         except UserError as error:  # of a format: the masks are done
-            raise Unfinished(f"{error} {KEPT}") from None
-    return Result([*_verdict(order, speed, failed, missing), *_notes(engine)], failed + missing)
+            raise Unfinished(str(error)) from None
+    lines = [*_verdict(order, speed, failed, missing), *_notes(engine)]
+    return Result(lines, failed + missing, missing, speed.images, speed.earlier)
 
 
 def _check_places(order: Order) -> None:
     if order.out.resolve().is_relative_to(order.images.resolve()):
-        raise UserError(f"--out {order.out} lies in the image folder, where masks would be images; choose another.")
+        raise UserError(
+            f"--out {order.out} lies in the image folder, where masks would be images; choose another.",
+            code="out-in-images",
+            field="out",
+        )
 
 
 def _check_formats(order: Order, engine: Engine) -> None:
     """A format that cannot hold these classes is better told now than after hours."""
-    with TemporaryDirectory() as nowhere:
+    with TemporaryDirectory() as nowhere, concerning("formats", "unsuitable-format"):
         for name in order.formats:
             with FORMATS[name](Path(nowhere), engine.info.table, order.image_prefix):
                 pass
 
 
-def _open_engine(order: Order, tell: Callable[[str], None]) -> Engine:
+def engine_for(order: Order, tell: Callable[[str], None]) -> Engine:
+    """Open the model of an order, exported first where it is a checkpoint.
+
+    Raises:
+        UserError: It cannot be opened, or the options do not go with it.
+    """
     model = order.model or newest_run()
     if order.max_side is not None and model.suffix in {".onnx", ".engine"}:
-        raise UserError(f"The largest side is built into {model}; export it again with swsss-export --max-side.")
+        told = f"The largest side is built into {model}; export it again with swsss-export --max-side."
+        raise UserError(told, code="conflicting-options", field="max_side")
     if order.model is None:
         tell(f"model: {model}, the newest run")
-    # Asked for by name, a checkpoint runs as it is; otherwise it is exported first, unless nothing may be written.
-    file = model if order.engine == "torch" or order.dry_run else exported(model, order.max_side, tell)
-    engine = open_engine(file, order.device, order.threads)
+    with concerning("model", "unusable-model"):
+        # Asked for by name, a checkpoint runs as it is; otherwise it is exported first, unless nothing may be written.
+        file = model if order.engine == "torch" or order.dry_run else exported(model, order.max_side, tell)
+        engine = open_engine(file, order.device, order.threads)
     tell(f"engine: {engine.description}")
     return engine
 
@@ -155,11 +177,11 @@ def _open_engine(order: Order, tell: Callable[[str], None]) -> Engine:
 def _selection(order: Order, engine: Engine) -> Selection:
     conditioned = engine.info.task == "conditioned"
     if conditioned and order.labels is None and order.untagged == "skip":
-        raise UserError("This model labels by tags: give --labels tags.csv, or --untagged all to allow every class.")
+        told = "This model labels by tags: give --labels tags.csv, or --untagged all to allow every class."
+        raise UserError(told, code="tags-needed", field="labels")
     if not conditioned and order.labels is not None:
-        raise UserError(
-            "This model takes no tags (it was exported plain): leave --labels out, or name another --model."
-        )
+        told = "This model takes no tags (it was exported plain): leave --labels out, or name another --model."
+        raise UserError(told, code="tags-not-taken", field="labels")
     return Selection(order.labels, order.untagged == "all" or not conditioned, order.only, order.limit)
 
 
@@ -216,10 +238,10 @@ def _label(order: Order, plan: Plan, pipeline: Pipeline, folder: LabelsFolder, f
         follower.done(item, row)
         done += 1
         if time.monotonic() - saved > _SAVE_SECONDS:
-            folder.journal.save()
+            folder.save()
             follower.saved()
             saved = time.monotonic()
-    folder.journal.save()
+    folder.save()
     follower.saved()
     if done < len(todo):  # `stop` said so
         raise Interrupted(

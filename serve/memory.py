@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from swsss.errors import UserError
-from swsss.export.metadata import ModelInfo
+from swsss.model.info import ModelInfo
 
 MAX_ELEMENTS = 2**31 - 1
 """Numbers in a tensor. Beyond, ONNX Runtime's Resize counts in 32 bits, and ends the process."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from swsss.errors import UserError
 from swsss.extras import needs_extra
-from swsss.serve.engines import Engine
+from swsss.model.engine import Engine
 
 RUNS = Path("runs")
 STAGE1_ROLES = ("hybridnet", "teacher")
@@ -22,7 +22,9 @@ def newest_run(runs: Path = RUNS) -> Path:
     done = {path.parent: path.stat().st_mtime for path in labellers}
     if not done:
         raise UserError(
-            f"No --model was given and {runs}/ holds no finished stage 1; train one with swsss-train, or name a model."
+            f"No --model was given and {runs}/ holds no finished stage 1; train one with swsss-train, or name a model.",
+            code="not-found",
+            field="model",
         )
     return max(sorted(done), key=done.__getitem__)
 
@@ -34,7 +36,7 @@ def open_engine(path: Path, device: str = "auto", threads: int = 0) -> Engine:
         UserError: It is missing, damaged, foreign or made for another machine.
     """
     if not path.exists():
-        raise UserError(f"There is no model {path}.")
+        raise UserError(f"There is no model {path}.", code="not-found", field="model")
     if path.suffix == ".engine":
         with needs_extra("A TensorRT engine", "tensorrt"):
             from swsss.serve.engines.tensorrt import TensorRTEngine  # noqa: PLC0415 - loads torch and TensorRT
@@ -42,7 +44,7 @@ def open_engine(path: Path, device: str = "auto", threads: int = 0) -> Engine:
         return TensorRTEngine(path)
     if path.suffix != ".onnx":
         with needs_extra(f"Labelling with {path} in PyTorch"):
-            from swsss.serve.engines.torch import TorchEngine  # noqa: PLC0415 - loads torch
+            from swsss.export.torch_engine import TorchEngine  # noqa: PLC0415 - loads torch
 
         return TorchEngine(path, device, threads)
     from swsss.serve.engines.onnx import OnnxEngine  # noqa: PLC0415 - only what is used is loaded
@@ -67,8 +69,8 @@ def exported(path: Path, max_side: int | None, tell: Callable[[str], None]) -> P
     with needs_extra(f"Exporting {path} on first use"):
         from swsss.export.exporting import ExportOptions, export_onnx  # noqa: PLC0415
         from swsss.export.graph import MAX_SIDE  # noqa: PLC0415
-        from swsss.export.model_file import read_info  # noqa: PLC0415
         from swsss.export.source import hash_files, load_source, source_files  # noqa: PLC0415
+        from swsss.model.file import read_info  # noqa: PLC0415
 
     files, labels = source_files(path)
     out = path / "model.onnx" if path.is_dir() else path.with_suffix(".onnx")

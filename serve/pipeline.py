@@ -14,7 +14,7 @@ import numpy as np
 from swsss.data.headers import MAX_PIXELS
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.serve.engines import Candidates, Engine
+from swsss.model.engine import Candidates, Engine
 from swsss.serve.in_flight import InFlight
 from swsss.serve.intake import Decoded, Intake, Outcome
 from swsss.serve.memory import MemoryBudget, cost

@@ -12,7 +12,7 @@ from swsss.data.classes import ClassTable
 from swsss.data.listing import list_images
 from swsss.data.tag_rows import ImageNames, RowProblems
 from swsss.data.tags import read_tags
-from swsss.errors import InputError, UserError
+from swsss.errors import InputError, UserError, concerning
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,19 @@ def make_plan(folder: Path, selection: Selection, classes: ClassTable, recipe: s
         InputError: Everything that is wrong with tags and names, all at once.
     """
     if not folder.is_dir():
-        raise UserError(f"There is no folder {folder} with images.")
+        raise UserError(f"There is no folder {folder} with images.", code="not-found", field="images")
     images = list_images(folder)
     if not images:
-        raise UserError(f"{folder} holds no image (jpg, png, webp, bmp, tif).")
-    tags = read_tags(selection.labels, classes, images) if selection.labels else {}
+        raise UserError(f"{folder} holds no image (jpg, png, webp, bmp, tif).", code="no-images", field="images")
+    with concerning("labels", "invalid-tags"):
+        tags = read_tags(selection.labels, classes, images) if selection.labels else {}
     wanted = images if selection.untagged or selection.labels is None else [name for name in images if name in tags]
-    names = wanted if selection.only is None else _only(selection.only, images, frozenset(wanted))
+    with concerning("only"):
+        names = wanted if selection.only is None else _only(selection.only, images, frozenset(wanted))
     names = names[: selection.limit] if selection.limit else names
     if not names:
-        raise UserError(_nothing(folder, selection))
+        field = "labels" if selection.only is None else "only"
+        raise UserError(_nothing(folder, selection), code="nothing-to-label", field=field)
     untagged = [name for name in images if name not in tags] if selection.labels else []
     return Plan(folder, names, _shared_stems(images), tags, untagged, recipe, frozenset(wanted))
 
@@ -122,7 +125,7 @@ def _only(path: Path, images: Sequence[str], wanted: frozenset[str]) -> list[str
     try:
         lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").split("\n")
     except OSError as error:
-        raise UserError(f"--only {path} cannot be read: {error.strerror}.") from None
+        raise UserError(f"--only {path} cannot be read: {error.strerror}.", code="not-found") from None
     problems, known, found = RowProblems(path), ImageNames(images), set()
     for number, line in enumerate(lines, 1):
         image = known.find(line)

@@ -1,7 +1,7 @@
 """Batch and threads, chosen from the machine; `benchmarks/label.py` measures them."""
 
+from swsss.model.engine import Engine
 from swsss.processors import usable_cores
-from swsss.serve.engines import Engine
 
 _GPU_BATCH = 8
 
@@ -18,7 +18,7 @@ def default_workers() -> int:
 
 def default_batch(engine: Engine) -> int:
     """Images a call: on a CPU one image fills all cores, and more only fill the memory."""
-    return 1 if "CPU" in engine.description else _GPU_BATCH
+    return 1 if engine.device == "cpu" else _GPU_BATCH
 
 
 def default_lanes(engine: Engine) -> int:
@@ -27,4 +27,4 @@ def default_lanes(engine: Engine) -> int:
     On a CPU two calls of an int8 model keep two cores busier than one (1.1 times the images); two of an fp32 model only
     push each other's data out of the caches (0.85 times).
     """
-    return min(2, cores()) if "CPU" in engine.description and engine.info.precision == "int8" else 1
+    return min(2, cores()) if engine.device == "cpu" and engine.info.precision == "int8" else 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from swsss.data.images import read_upright
-from swsss.serve.engines import Engine
+from swsss.model.engine import Engine
 
 _GLANCE_SECONDS = 0.2
 _ASKED_TO_END = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -34,7 +34,7 @@ def deadly(
     Raises:
         NoTrialError: It cannot be opened there, or is another one by now.
     """
-    reopen = getattr(engine, "reopen", None)
+    reopen = engine.reopen
     if reopen is None:
         raise NoTrialError
     process: _Process | None = None

@@ -69,7 +69,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         UserError: The file is missing, damaged, foreign, or of a newer format.
     """
     if not path.is_file():
-        raise UserError(f"There is no model file {path}.")
+        raise UserError(f"There is no model file {path}.", code="not-found")
     if path.suffix in {".pth", ".pt"}:
         theirs, classes = load_authors(path)
         return Checkpoint(theirs.eval(), classes, "conditioned")

@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from swsss.data.transforms import AugmentConfig, StrongConfig
-from swsss.errors import InputError, UserError
+from swsss.errors import InputError, UserError, concerning
 from swsss.nets import NetConfig
 
 Tta = Literal["none", "flip", "paper"]
@@ -226,7 +226,8 @@ def load_config(recipe: str = DEFAULT_RECIPE, file: Path | None = None, settings
     """
     if file is None:
         if recipe not in recipe_names():
-            raise UserError(f"There is no recipe '{recipe}' (there are: {', '.join(recipe_names())}).")
+            told = f"There is no recipe '{recipe}' (there are: {', '.join(recipe_names())})."
+            raise UserError(told, code="not-found", field="recipe")
         source, text = f"recipe {recipe}", (_recipes() / f"{recipe}.toml").read_text(encoding="utf-8")
     else:
         source, text = str(file), _read(file)
@@ -234,9 +235,10 @@ def load_config(recipe: str = DEFAULT_RECIPE, file: Path | None = None, settings
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{source} is not TOML: {error}.") from None
-    for setting in settings:
-        _set(values, setting)
-    return validate_config(values, source)
+    with concerning("settings", "invalid-settings"):
+        for setting in settings:
+            _set(values, setting)
+        return validate_config(values, source)
 
 
 def validate_config(values: Mapping[str, Any], source: str) -> Config:
@@ -264,7 +266,7 @@ def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} cannot be read: {error}.") from None
+        raise UserError(f"{file} cannot be read: {error}.", code="not-found", field="config") from None
 
 
 def _set(values: dict[str, Any], setting: str) -> None:

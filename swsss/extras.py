@@ -20,8 +20,11 @@ class MissingExtraError(UserError):
         extra: The extra that brings it.
     """
 
+    code = "missing-extra"
+
     def __init__(self, who: str, module: str, extra: str) -> None:
         super().__init__(f"{who} needs {module}: pip install 'swsss[{extra}]'.")
+        self.who, self.module, self.extra = who, module, extra
 
 
 @contextmanager

@@ -5,10 +5,10 @@ from typing import Any
 from swsss.calibration import Temperature, calibrate
 from swsss.checkpoint import Checkpoint, Task, save_checkpoint
 from swsss.data.dataset import Sample
-from swsss.evaluate import regime_of
+from swsss.evaluation import regime_of
 from swsss.nets import SegmentationNet
 from swsss.predict import Predictor
-from swsss.progress import Bar, console
+from swsss.progress import Bar, tell
 from swsss.run import Run
 from swsss.training.selection import Selection, look_steps
 from swsss.training.tasks import Task as TrainingTask
@@ -42,8 +42,7 @@ def save_nets(run: Run, stage: str, task: TrainingTask, kind: Task, steps: int, 
 
 
 def _tell(role: str, step: int, miou: float, tags: str, images: int) -> None:
-    told = f"{role}: kept the state after step {step}, mIoU {100 * miou:.1f} (tags={tags}, {images} val images)."
-    console.print(told, highlight=False, markup=False)
+    tell(f"{role}: kept the state after step {step}, mIoU {100 * miou:.1f} (tags={tags}, {images} val images).")
 
 
 def _temperature(run: Run, stage: str, role: str, net: SegmentationNet, kind: Task) -> Temperature:

@@ -14,7 +14,7 @@ from swsss.data.classes import ClassTable
 from swsss.data.dataset import read_sample
 from swsss.data.files import write_whole
 from swsss.data.png import write_picture
-from swsss.evaluate import Metrics, Regime, evaluate
+from swsss.evaluation import Metrics, Regime, evaluate
 from swsss.held_aside import held_aside
 from swsss.predict import Predictor
 from swsss.progress import Bar

@@ -12,12 +12,12 @@ from rich.table import Table
 from swsss.checkpoint import load_checkpoint
 from swsss.config import DEFAULT_RECIPE, Config, Tta, load_config
 from swsss.data.dataset import open_dataset
-from swsss.errors import UserError
-from swsss.evaluate import evaluate
+from swsss.errors import UserError, concerning
+from swsss.evaluation import evaluate
 from swsss.inputs import Inputs, prepare, prepare_evaluation
 from swsss.outcome import OPTIMISTIC, class_table, finish, keep_table
 from swsss.predict import Predictor, fit_threads
-from swsss.progress import Bar, console
+from swsss.progress import Bar, console, tell
 from swsss.run import Run, begin_run
 from swsss.stages import check_run, run_baseline, run_labels, run_stage1, run_stage2
 from swsss.training.distributed import make_fabric
@@ -42,7 +42,8 @@ class Order:
     def resolve(self) -> Config:
         """The configuration: recipe or file, then --set, then the splits."""
         if self.recipe and self.config:
-            raise UserError("--recipe and --config both name all settings; give one of them.")
+            told = "--recipe and --config both name all settings; give one of them."
+            raise UserError(told, code="conflicting-options", field="config")
         splits = {"data.strong": self.strong, "data.train": self.train_split, "data.val": self.val}
         chosen = [f"{key}={value!r}" for key, value in splits.items() if value is not None]
         return load_config(self.recipe or DEFAULT_RECIPE, self.config, [*self.settings, *chosen])
@@ -93,18 +94,18 @@ def _first_process(fabric: Fabric, order: Order, config: Config) -> Inputs:
 
 
 def _begin(order: Order, config: Config, world: int) -> Inputs:
-    dataset = open_dataset(order.data)
-    with Bar("checking inputs", len(dataset.samples)) as bar:
-        inputs = prepare(dataset, config.data, bar.counted)
+    with concerning("data", "unusable-data"):
+        dataset = open_dataset(order.data)
+        with Bar("checking inputs", len(dataset.samples)) as bar:
+            inputs = prepare(dataset, config.data, bar.counted)
     for warning in inputs.warnings:
-        console.print(f"warning: {warning}", highlight=False, markup=False)
+        tell(f"warning: {warning}")
     check_run(order.out, config, inputs.classes, order.stages, world)
-    begin_run(order.out, config, inputs, order.data)
-    console.print(config.to_toml(), highlight=False, markup=False)
-    console.print(
-        f"{len(inputs.train)} training images, {len(inputs.strong)} of them with a mask; {len(inputs.val)} val images.",
-        highlight=False,
-    )
+    with concerning("out", "unusable-folder"):
+        begin_run(order.out, config, inputs, order.data)
+    tell(config.to_toml())
+    train, strong, val = len(inputs.train), len(inputs.strong), len(inputs.val)
+    tell(f"{train} training images, {strong} of them with a mask; {val} val images.")
     return inputs
 
 
@@ -148,16 +149,20 @@ def evaluate_model(
         UserError: The model or the data is not what it should be, or a penalty is given without tags.
     """
     if tag_penalty and tags == "none":
-        raise UserError("--tag-penalty weighs tags, and --tags none gives none; use --tags given or both.")
-    checkpoint = load_checkpoint(model)
-    dataset = open_dataset(data)
+        told = "--tag-penalty weighs tags, and --tags none gives none; use --tags given or both."
+        raise UserError(told, code="conflicting-options", field="tag_penalty")
+    with concerning("model", "unusable-model"):
+        checkpoint = load_checkpoint(model)
+    with concerning("data", "unusable-data"):
+        dataset = open_dataset(data)
     if checkpoint.classes != dataset.classes:
         theirs, ours = ", ".join(checkpoint.classes.names), ", ".join(dataset.classes.names)
-        raise UserError(f"{model} knows the classes {theirs}; {data} has {ours}.")
-    inputs = prepare_evaluation(dataset, split)
+        raise UserError(f"{model} knows the classes {theirs}; {data} has {ours}.", code="other-classes", field="data")
+    with concerning("data", "unusable-data"):
+        inputs = prepare_evaluation(dataset, split)
     place = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
     if device == "cuda" and place.type == "cpu":
-        raise UserError("There is no CUDA device here; use --device cpu.")
+        raise UserError("There is no CUDA device here; use --device cpu.", code="no-device", field="device")
     fit_threads()
     net = checkpoint.net.to(place).to(memory_format=torch.channels_last)
     predictor = Predictor([net], place, tta=tta)

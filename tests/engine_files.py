@@ -10,10 +10,10 @@ import pytest
 import torch
 from fake_tensorrt import Fake
 
-from swsss.export.model_file import read_info
-from swsss.export.tensorrt_library import Gpu
-from swsss.export.tensorrt_profiles import make_profile, parse_sizes
-from swsss.export.tensorrt_sidecar import EngineInfo, Sidecar, this_platform
+from swsss.model.file import read_info
+from swsss.model.tensorrt.library import Gpu
+from swsss.model.tensorrt.profiles import make_profile, parse_sizes
+from swsss.model.tensorrt.sidecar import EngineInfo, Sidecar, this_platform
 from swsss.serve.engines.tensorrt_session import TensorRTSession
 
 GPU = Gpu("NVIDIA GeForce RTX 4090", (8, 9))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnxruntime
 
-from swsss.export.tensorrt_profiles import Profile
+from swsss.model.tensorrt.profiles import Profile
 
 SIZES = {"uint8": 1, "int64": 8}
 

@@ -11,9 +11,10 @@ from labelling import Reference, picture
 from onnx import TensorProto, helper
 
 from swsss.errors import UserError
-from swsss.export.metadata import KEY
+from swsss.model.engine import self_test
+from swsss.model.info import KEY
 from swsss.processors import usable_cores
-from swsss.serve.engines.onnx import OnnxEngine, self_test
+from swsss.serve.engines.onnx import OnnxEngine
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,7 @@ def test_engine__labels(engine, model_file):
 
 def test_engine__describes_itself(engine, model_file):
     assert engine.identity == hashlib.sha256(model_file.read_bytes()).hexdigest()
+    assert engine.device == "cpu"
     assert engine.info.task == "conditioned"
     assert engine.info.classes[:3] == ("background", "cat", "dog")
     assert engine.description.endswith("CPU, 1 threads")

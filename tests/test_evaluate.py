@@ -10,7 +10,7 @@ from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
 from swsss.data.images import orient, orient_back, read_upright
 from swsss.data.png import write_mask
-from swsss.evaluate import Metrics, confusion_matrix, evaluate
+from swsss.evaluation import Metrics, confusion_matrix, evaluate
 from swsss.nets import build_net
 from swsss.predict import Predictor
 

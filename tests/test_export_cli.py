@@ -15,7 +15,7 @@ from swsss.checkpoint import Checkpoint, save_checkpoint
 from swsss.config import MAX_TAG_PENALTY
 from swsss.export.cli import export
 from swsss.export.graph import MAX_SIDE
-from swsss.export.model_file import read_info
+from swsss.model.file import read_info
 
 
 @pytest.fixture(autouse=True)

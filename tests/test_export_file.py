@@ -20,7 +20,7 @@ from onnx import TensorProto
 import swsss
 from swsss.data.classes import palette
 from swsss.export.exporting import ExportOptions, build_onnx, describe
-from swsss.export.model_file import read_info
+from swsss.model.file import read_info
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from onnx import TensorProto
 
 from swsss.errors import UserError
 from swsss.export.exporting import ExportOptions, export_onnx
-from swsss.export.model_file import read_info
+from swsss.model.file import read_info
 
 
 def test_fp16__where_and_where_not():

@@ -6,8 +6,8 @@ import onnx
 import pytest
 
 from swsss.errors import UserError
-from swsss.export.metadata import parse_info
-from swsss.export.model_file import read_info
+from swsss.model.file import read_info
+from swsss.model.info import parse_info
 
 
 @pytest.fixture(scope="module")

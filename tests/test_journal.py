@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -51,6 +52,22 @@ def test_journal__what_was_saved_is_there_again(path):
     assert journal.about("taste") is None
     assert journal.done(NAME) == (KEY, f"{NAME}.png", True)
     assert journal.done("d") is None
+    journal.close()
+
+
+def test_journal__columns_in_another_order(path):
+    """Made by another program, or with a column added since: rows are read and written by name."""
+    Journal(path).close()
+    with closing(sqlite3.connect(path)) as database:
+        columns = [name for (name,) in database.execute("SELECT name FROM pragma_table_info('labelled')")]
+        turned = ", ".join(reversed(columns))
+        database.execute("DROP TABLE labelled")
+        database.execute(f"CREATE TABLE labelled ({turned}, remark TEXT, PRIMARY KEY (image)) WITHOUT ROWID")
+        database.commit()
+    journal = Journal(path)
+    add(journal, row("a"))
+    assert list(journal.labelled(RECIPE)) == [row("a")]
+    assert journal.done("a") == (KEY, "a.png", True)
     journal.close()
 
 

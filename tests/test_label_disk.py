@@ -10,6 +10,7 @@ import pytest
 from commands import message
 from labelling import contents, done, label, make_photos, picture, save, stamps
 
+import swsss
 from swsss.data import files
 
 PHOTOS = 8
@@ -60,6 +61,19 @@ def test_label__disk_that_stops_taking_files(photos, model_file, undisturbed, tm
     assert contents(out) == undisturbed
     if after >= PHOTOS:
         assert stamps(out) == before, "nothing is labelled twice"
+
+
+def test_label_folder__full_disk(photos, model_file, tmp_path, monkeypatch):
+    """A program is told what happened, and not to give a command again."""
+
+    def full(number):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    out = tmp_path / "out"
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(swsss.Unfinished) as refused:
+        swsss.label_folder(photos / "images", model=model_file, out=out, untagged="all", device="cpu")
+    assert refused.value.message == f"{out} cannot be written: {os.strerror(errno.ENOSPC)}."
 
 
 @pytest.fixture

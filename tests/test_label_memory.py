@@ -27,7 +27,7 @@ info = types.SimpleNamespace(
 )
 
 class Engine:
-    info, identity, description = info, "stand-in", "CPU"
+    info, identity, description, device, reopen = info, "stand-in", "a stand-in", "cpu", None
 
     def label(self, images, candidates):
         return images[..., 0] // 128, images[..., 1]

@@ -31,7 +31,8 @@ class Halves:
         nets=1,
         attention=0.0,
     )
-    identity = description = "CPU"
+    identity = description = "halves"
+    device, reopen = "cpu", None
 
     def __init__(self, refuse=lambda images: None):
         self.refuse = refuse

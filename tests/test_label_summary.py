@@ -48,7 +48,7 @@ def test_summarise__sums_are_those_of_numpy():
         assert (each.tagged, each.found) == (tagged.sum(), (counts[:, index] > 0).sum())
         assert each.missing == (tagged & (counts[:, index] == 0)).sum()
         assert each.confidence == pytest.approx(np.average(means, weights=counts[:, index]))
-    assert summary.tags_missing == sum(len(row.not_found) for row in rows)
+    assert sum(each.missing for each in summary.per_class) == sum(len(row.not_found) for row in rows)
 
 
 def test_summarise__what_is_shown_does_not_depend_on_the_order():

@@ -11,7 +11,7 @@ import pytest
 from labelling import contents, done, label, make_photos, save, table
 
 from swsss.errors import UserError
-from swsss.export.model_file import read_info
+from swsss.model.file import read_info
 from swsss.serve import memory
 from swsss.serve.engines.onnx import OnnxEngine
 from swsss.serve.memory import MAX_ELEMENTS, MemoryBudget, check_image, cost, largest_tensor

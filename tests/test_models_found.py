@@ -17,10 +17,10 @@ from swsss.checkpoint import save_checkpoint
 from swsss.data.images import read_upright
 from swsss.errors import UserError
 from swsss.export.exporting import ExportOptions, export_onnx
-from swsss.export.metadata import KEY, parse_info
-from swsss.export.model_file import read_info
 from swsss.export.source import load_source
-from swsss.serve.engines.torch import TorchEngine
+from swsss.export.torch_engine import TorchEngine
+from swsss.model.file import read_info
+from swsss.model.info import KEY, parse_info
 from swsss.serve.manifest import read_manifest
 from swsss.serve.models import newest_run
 

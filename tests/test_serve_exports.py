@@ -189,10 +189,10 @@ def test_exports__names_out_of_the_database_are_checked(server, job, name, colum
     (item,) = server.items(job, search="00.jpg")
     address = f"/v1/jobs/{job}/images/{item['number']}"
     change(server, job, "00.jpg", verdict="accepted", **({"tags": [4]} if column == "reviewed" else {}))
-    with sqlite3.connect(server.parts.desk.folder_of(job) / "index.sqlite") as database:
+    with sqlite3.connect(server.parts.desk.files.folder_of(job) / "index.sqlite") as database:
         database.execute(f"UPDATE images SET {column} = ? WHERE number = ?", (name, item["number"]))  # noqa: S608
     database.close()
-    (server.parts.desk.folder_of(job).parent / "victim.png").write_bytes(b"secret")
+    (server.parts.desk.files.folder_of(job).parent / "victim.png").write_bytes(b"secret")
     assert "leads out" in told(server.get(f"{address}/mask.png"), 422)
     for part in ("result.zip", "result.zip?as=accepted", "result.zip?as=made", "accepted.zip", "export/cvat"):
         content = server.archive(f"/v1/jobs/{job}/{part}")
@@ -204,7 +204,7 @@ def test_exports__names_out_of_the_database_are_checked(server, job, name, colum
 
 def test_exports__links_out_of_the_job(server, job, tmp_path):
     secret = tmp_path / "secret.png"
-    mask = server.parts.desk.folder_of(job) / "labels" / "masks" / "00.png"
+    mask = server.parts.desk.files.folder_of(job) / "labels" / "masks" / "00.png"
     shutil.copy(mask, secret)
     mask.unlink()
     mask.symlink_to(secret)

@@ -8,7 +8,7 @@ import pytest
 from models import CLASSES
 
 from swsss.errors import UserError
-from swsss.export.metadata import ModelInfo
+from swsss.model.info import ModelInfo
 from swsss.serve.server.protocols.inference_request import InferenceRequest, parse_request
 
 INFO = ModelInfo(

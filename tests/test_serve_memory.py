@@ -14,7 +14,7 @@ from serving import Client, opened, serving, told
 from swsss.data.image_size import image_size, read_image_size
 from swsss.data.images import decode_image
 from swsss.errors import UserError
-from swsss.export.model_file import read_info
+from swsss.model.file import read_info
 from swsss.serve.memory import cost
 
 KINDS = ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"]

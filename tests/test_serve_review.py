@@ -348,7 +348,7 @@ def test_run__journal_that_is_damaged(model_file, photos, tmp_path):
         job = server.done()
         change(server, job, numbers(server, job)["00.jpg"], verdict="accepted")
         before = server.items(job)
-        path = desk.folder_of(job) / "labels" / "journal.sqlite"
+        path = desk.files.folder_of(job) / "labels" / "journal.sqlite"
         with sqlite3.connect(path) as database:
             database.execute("UPDATE labelled SET pixels = 'no JSON', tags = 'no JSON'")
         database.close()

@@ -15,14 +15,14 @@ from swsss import __version__
 from swsss.errors import UserError
 from swsss.export.assemble import assemble
 from swsss.export.decision import Decision
-from swsss.export.metadata import ModelInfo
-from swsss.export.model_file import pack, read_info
 from swsss.export.proof import run_case, start_session
 from swsss.export.samples import proof_cases
-from swsss.export.tensorrt import build_engine
-from swsss.export.tensorrt_build import EngineOptions, engine_options
-from swsss.export.tensorrt_library import load_library
-from swsss.export.tensorrt_sidecar import Sidecar, read_engine
+from swsss.export.tensorrt.build import EngineOptions, engine_options
+from swsss.export.tensorrt.engine import build_engine
+from swsss.model.file import pack, read_info
+from swsss.model.info import ModelInfo
+from swsss.model.tensorrt.library import load_library
+from swsss.model.tensorrt.sidecar import Sidecar, read_engine
 from swsss.predict import VIEWS
 from swsss.serve.engines.tensorrt import TensorRTEngine
 from swsss.serve.engines.tensorrt_session import TensorRTSession

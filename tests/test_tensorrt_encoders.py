@@ -5,8 +5,8 @@ from encoders import lively_net
 from exports import quick_exports, source_of
 
 from swsss.export.exporting import ExportOptions, build_onnx
-from swsss.export.tensorrt import build_engine
-from swsss.export.tensorrt_build import engine_options
+from swsss.export.tensorrt.build import engine_options
+from swsss.export.tensorrt.engine import build_engine
 
 pytest.importorskip("tensorrt_rtx")
 

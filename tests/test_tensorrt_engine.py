@@ -17,10 +17,12 @@ from fake_tensorrt import Strategy
 
 from swsss.errors import UserError
 from swsss.export.samples import synthetic_images
-from swsss.export.tensorrt_profiles import make_profile, parse_sizes
+from swsss.model.tensorrt.library import Gpu
+from swsss.model.tensorrt.profiles import make_profile, parse_sizes
 from swsss.serve.engines.buffers import Buffers
 from swsss.serve.engines.tensorrt import TensorRTEngine
 from swsss.serve.models import open_engine
+from swsss.serve.settings import default_batch
 
 pytest_plugins = ["engine_files"]
 
@@ -51,6 +53,14 @@ def test_open_engine(engine_file, machine):
     assert engine.description == "TensorRT 11.4.0.106, NVIDIA GeForce RTX 4090 (8.9)"
     assert engine.identity == hashlib.sha256(engine_file().read_bytes()).hexdigest()
     assert engine.info.classes == ("background", "cat", "dog", "polar bear", "person")
+
+
+def test_open_engine__gpu_whose_name_says_cpu(engine_file, machine):
+    """Where an engine computes is not read off what people are told."""
+    machine(gpu=Gpu("ACME CPU+GPU", (8, 9)))
+    engine = open_engine(engine_file())
+    assert engine.device == "cuda"
+    assert default_batch(engine) > 1
 
 
 def test_label__whatever_comes_in_whatever_order(engine_file, machine, expected):

@@ -8,9 +8,9 @@ import pytest
 from fake_tensorrt import Mode
 
 from swsss.errors import UserError
-from swsss.export.tensorrt_library import Gpu
-from swsss.export.tensorrt_profiles import make_profile, parse_sizes
-from swsss.export.tensorrt_sidecar import sidecar_path
+from swsss.model.tensorrt.library import Gpu
+from swsss.model.tensorrt.profiles import make_profile, parse_sizes
+from swsss.model.tensorrt.sidecar import sidecar_path
 from swsss.serve.engines.tensorrt import TensorRTEngine
 
 pytest_plugins = ["engine_files"]

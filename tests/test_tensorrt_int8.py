@@ -10,11 +10,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from swsss.export.int8 import Calibration, quantise
-from swsss.export.model_file import pack, read_info
 from swsss.export.samples import proof_cases, synthetic_images
-from swsss.export.tensorrt import build_engine
-from swsss.export.tensorrt_build import engine_options
-from swsss.export.tensorrt_int8 import symmetric
+from swsss.export.tensorrt.build import engine_options
+from swsss.export.tensorrt.engine import build_engine
+from swsss.export.tensorrt.int8 import symmetric
+from swsss.model.file import pack, read_info
 
 
 def model(nodes: list[onnx.NodeProto], weights: dict[str, np.ndarray]) -> onnx.ModelProto:

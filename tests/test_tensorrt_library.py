@@ -6,7 +6,7 @@ import pytest
 from fake_tensorrt import module
 
 from swsss.errors import UserError
-from swsss.export.tensorrt_library import Gpu, choose_library, load_library
+from swsss.model.tensorrt.library import Gpu, choose_library, load_library
 
 GPU = Gpu("NVIDIA GeForce RTX 4090", (8, 9))
 

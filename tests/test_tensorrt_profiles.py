@@ -3,7 +3,7 @@
 import pytest
 
 from swsss.errors import UserError
-from swsss.export.tensorrt_profiles import Choice, Profile, Size, choose_profile, make_profile, parse_sizes
+from swsss.model.tensorrt.profiles import Choice, Profile, Size, choose_profile, make_profile, parse_sizes
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ import pytest
 from fake_tensorrt import Fake, module
 
 from swsss.errors import UserError
-from swsss.export.tensorrt import build_engine
-from swsss.export.tensorrt_build import EngineOptions
-from swsss.export.tensorrt_cache import TimingCache, cache_folder, cache_path
-from swsss.export.tensorrt_library import Gpu, Library, choose_library, make_logger, started
-from swsss.export.tensorrt_profiles import make_profile, parse_sizes
-from swsss.export.tensorrt_sidecar import this_platform
+from swsss.export.tensorrt.build import EngineOptions
+from swsss.export.tensorrt.cache import TimingCache, cache_folder, cache_path
+from swsss.export.tensorrt.engine import build_engine
+from swsss.model.tensorrt.library import Gpu, Library, choose_library, make_logger, started
+from swsss.model.tensorrt.profiles import make_profile, parse_sizes
+from swsss.model.tensorrt.sidecar import this_platform
 
 rtx = pytest.importorskip("tensorrt_rtx")
 

@@ -10,9 +10,9 @@ import pytest
 from commands import invoke, message
 
 from swsss.errors import UserError
-from swsss.export.model_file import pack, read_info
-from swsss.export.tensorrt import build_engine
-from swsss.export.tensorrt_build import EngineOptions, engine_options
+from swsss.export.tensorrt.build import EngineOptions, engine_options
+from swsss.export.tensorrt.engine import build_engine
+from swsss.model.file import pack, read_info
 
 rtx = pytest.importorskip("tensorrt_rtx")
 

@@ -13,7 +13,7 @@ from PIL import Image
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
 from swsss.data.png import write_mask
-from swsss.evaluate import evaluate
+from swsss.evaluation import evaluate
 
 CLASSES = ClassTable(("background", "a", "b", "c", "d"))
 SHARES, PENALTIES = (0.0, 0.25, 0.5), (0.0, 1.5)

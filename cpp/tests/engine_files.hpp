@@ -12,7 +12,7 @@
 
 namespace swsss {
 
-/// A description as export/metadata.py writes it.
+/// A description as swsss/model/info.py writes it.
 inline nlohmann::json described_model() {
     return nlohmann::json::parse(R"({
         "format": 1, "task": "conditioned", "classes": ["background", "cat", "dog", "polar bear", "person"],
@@ -26,7 +26,7 @@ inline std::string sha256_of(const std::string& text) {
     return sha256({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
-/// Profiles for the sizes 1x40x60 and 3x64x64, as export/tensorrt_profiles.py makes them.
+/// Profiles for the sizes 1x40x60 and 3x64x64, as swsss/model/tensorrt/profiles.py makes them.
 inline nlohmann::json described_profiles() {
     return nlohmann::json::parse(R"([
         {"image": {"min": [1, 1, 1, 3], "opt": [1, 40, 60, 3], "max": [1, 64, 64, 3]},
@@ -36,7 +36,7 @@ inline nlohmann::json described_profiles() {
     ])");
 }
 
-/// A description as export/tensorrt_sidecar.py writes it.
+/// A description as swsss/model/tensorrt/sidecar.py writes it.
 /// @param engine What is to be said differently of the engine.
 inline nlohmann::json described_engine(const std::string& plan, const nlohmann::json& engine = {}) {
     nlohmann::json sidecar = described_model();

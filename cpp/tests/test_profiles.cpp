@@ -9,7 +9,7 @@ using namespace swsss;  // NOLINT(*-using-namespace): a test
 
 namespace {
 
-/// Profiles for sizes as 1x375x500,8x512x512, made as export/tensorrt_profiles.py makes them.
+/// Profiles for sizes as 1x375x500,8x512x512, made as swsss/model/tensorrt/profiles.py makes them.
 std::vector<Profile> make_profiles(const std::string& sizes) {
     std::vector<Profile> profiles;
     std::istringstream text(sizes);
@@ -33,7 +33,7 @@ struct Case {
     std::int64_t count;
 };
 
-/// What choose_profile of export/tensorrt_profiles.py says of cases drawn at random, and of those in its tests.
+/// What choose_profile of swsss/model/tensorrt/profiles.py says of cases drawn at random, and of those in its tests.
 const std::vector<Case> cases{
     {"4x500x64,8x256x64,2x128x500,8x256x512", {20, 128, 256}, 3, 8},
     {"2x512x375,2x512x200", {1, 200, 640}, -1, 0},

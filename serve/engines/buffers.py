@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from swsss.data.images import Pixels
-from swsss.serve.engines import Candidates
+from swsss.model.engine import Candidates
 
 _SHAPES = 8
 _ALIGNED = 256

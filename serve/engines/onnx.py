@@ -10,10 +10,10 @@ import onnxruntime
 
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.export.metadata import KEY, ModelInfo, parse_info
 from swsss.extras import needs_extra
+from swsss.model.engine import Candidates, Device
+from swsss.model.info import KEY, ModelInfo, parse_info
 from swsss.processors import usable_cores
-from swsss.serve.engines import Candidates, Engine
 from swsss.serve.memory import MAX_ELEMENTS, check_image, largest_tensor
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class OnnxEngine:
         threads: Of the CPU provider; 0 takes every core this process may use.
 
     Attributes:
-        reopen: What `open_engine` is to be given in another process.
+        device: Where it computes.
+        reopen: See `Engine`.
 
     Raises:
         UserError: The file is missing, cut short, not ours or of a newer format, or the device cannot be used.
@@ -50,22 +51,22 @@ class OnnxEngine:
 
     def __init__(self, path: Path, device: str = "auto", threads: int = 0) -> None:
         self.path = path
-        self.reopen = str(path.resolve()), device, threads
+        self.reopen: tuple[str, str, int] | None = str(path.resolve()), device, threads
         self.threads = threads or usable_cores()
         data = _read(path)
         self.identity = hashlib.sha256(data).hexdigest()
         self.session = self._open(data, device)
         self.info = _info(self.session, path, data)
         self.provider = self.session.get_providers()[0]
-        self.on_cpu = self.provider == _PROVIDERS["cpu"]
-        self.device_runner = None if self.on_cpu else _on_gpu(self.session, self.info)
+        self.device: Device = "cpu" if self.provider == _PROVIDERS["cpu"] else "cuda"
+        self.device_runner = None if self.device == "cpu" else _on_gpu(self.session, self.info)
         self._giving_back = onnxruntime.RunOptions()
         self._giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
     @property
     def description(self) -> str:
         """Library, version and device."""
-        place = f"CPU, {self.threads} threads" if self.on_cpu else self.provider
+        place = f"CPU, {self.threads} threads" if self.device == "cpu" else self.provider
         return f"ONNX Runtime {onnxruntime.__version__}, {place}"
 
     def label(self, images: Pixels, candidates: Candidates) -> tuple[Pixels, Pixels]:
@@ -115,7 +116,9 @@ class OnnxEngine:
             raise UserError(
                 f"--device {device}: ONNX Runtime could not start it here; check the driver, get the CUDA libraries "
                 "with pip install 'swsss[gpu]', see that onnxruntime is not installed beside onnxruntime-gpu, or use "
-                "--device cpu."
+                "--device cpu.",
+                code="no-device",
+                field="device",
             )
         return session
 
@@ -172,12 +175,3 @@ def _info(session: onnxruntime.InferenceSession, path: Path, data: bytes) -> Mod
     if info.attention is None and b"Softmax" in data:
         return info.model_copy(update={"attention": _USUAL_ATTENTION})
     return info
-
-
-def self_test(engine: Engine) -> bool:
-    """Whether the engine gives the golden mask of its model file."""
-    golden = engine.info.golden
-    if golden is None:
-        return True
-    mask, _ = engine.label(golden.pixels(), np.array([golden.candidates], np.int64))
-    return golden.matches(mask)

@@ -5,7 +5,7 @@ import onnxruntime
 import torch
 
 from swsss.data.images import Pixels
-from swsss.serve.engines import Candidates
+from swsss.model.engine import Candidates
 from swsss.serve.engines.buffers import BufferCache, Buffers
 
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.export.tensorrt_library import Gpu, Library, current_gpu, load_library
-from swsss.export.tensorrt_sidecar import REBUILD, EngineInfo, read_engine, this_platform
-from swsss.serve.engines import Candidates
+from swsss.model.engine import Candidates, Device
+from swsss.model.tensorrt.library import Gpu, Library, current_gpu, load_library
+from swsss.model.tensorrt.sidecar import REBUILD, EngineInfo, read_engine, this_platform
 
 if TYPE_CHECKING:
     from swsss.serve.engines.tensorrt_session import TensorRTSession
@@ -19,10 +19,17 @@ class TensorRTEngine:
     Args:
         path: Written by swsss-export --tensorrt.
 
+    Attributes:
+        device: Where it computes.
+        reopen: See `Engine`.
+
     Raises:
         UserError: A file is missing, damaged or of another build; or the engine was made for another library, version,
             GPU or system than is here.
     """
+
+    device: Device = "cuda"
+    reopen = None
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -8,11 +8,11 @@ import torch
 
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.export.tensorrt_checks import check_engine
-from swsss.export.tensorrt_library import Library, first_error, make_logger, started
-from swsss.export.tensorrt_profiles import Choice, choose_profile
-from swsss.export.tensorrt_sidecar import REBUILD, Sidecar
-from swsss.serve.engines import Candidates
+from swsss.model.engine import Candidates
+from swsss.model.tensorrt.checks import check_engine
+from swsss.model.tensorrt.library import Library, first_error, make_logger, started
+from swsss.model.tensorrt.profiles import Choice, choose_profile
+from swsss.model.tensorrt.sidecar import REBUILD, Sidecar
 from swsss.serve.engines.buffers import BufferCache, Buffers
 
 

@@ -83,11 +83,6 @@ class Summary:
         """Tags of all labelled images."""
         return sum(count.tagged for count in self.per_class)
 
-    @property
-    def tags_missing(self) -> int:
-        """Those without a pixel."""
-        return sum(count.missing for count in self.per_class)
-
 
 def summarise(labelled: Iterable[Labelled], failed: Iterable[Failed], classes: ClassTable) -> Summary:
     """Summarise a run; every row is looked at once and only the few to be shown are kept."""

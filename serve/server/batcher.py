@@ -10,7 +10,7 @@ from threading import Condition, Thread
 import numpy as np
 
 from swsss.data.images import Pixels
-from swsss.serve.engines import Candidates, Engine
+from swsss.model.engine import Candidates, Engine
 from swsss.serve.server.turns import Turns
 
 Answer = tuple[Pixels, Pixels]

@@ -10,8 +10,8 @@ import structlog
 
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.export.metadata import ModelInfo
-from swsss.serve.engines import Candidates, Engine
+from swsss.model.engine import Candidates, Device, Engine, self_test
+from swsss.model.info import ModelInfo
 from swsss.serve.memory import MemoryBudget
 from swsss.serve.models import exported, open_engine
 from swsss.serve.server.batcher import Batcher
@@ -43,7 +43,7 @@ class Model:
     @property
     def on_gpu(self) -> bool:
         """Whether it computes in the memory of a GPU."""
-        return "CPU" not in self.engine.description
+        return self.engine.device == "cuda"
 
     @property
     def at_once(self) -> int:
@@ -70,12 +70,16 @@ class _Patient:
         return self.engine.identity
 
     @property
-    def description(self) -> str:
-        return self.engine.description
+    def device(self) -> Device:
+        return self.engine.device
 
     @property
     def reopen(self) -> tuple[str, str, int] | None:
-        return getattr(self.engine, "reopen", None)
+        return self.engine.reopen
+
+    @property
+    def description(self) -> str:
+        return self.engine.description
 
     def label(self, images: Pixels, candidates: Candidates) -> tuple[Pixels, Pixels]:
         with self.turns.job():
@@ -176,8 +180,6 @@ class Hub:
 
 def _check(engine: Engine, path: Path) -> None:
     """Ask the engine once: the first call is the slowest, and an engine that fails then would fail always."""
-    from swsss.serve.engines.onnx import self_test  # noqa: PLC0415 - ONNX Runtime is loaded with the first model
-
     try:
         agrees = self_test(engine)
     except Exception as error:

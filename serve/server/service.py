@@ -17,7 +17,7 @@ from swsss.data.headers import UndecodableError
 from swsss.data.image_size import image_size
 from swsss.data.images import Pixels, decode_image, orient, orient_back
 from swsss.errors import UserError
-from swsss.serve.engines import Candidates
+from swsss.model.engine import Candidates
 from swsss.serve.memory import Claim, check_image
 from swsss.serve.records import Labelled
 from swsss.serve.server.hub import Hub, Model

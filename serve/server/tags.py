@@ -6,7 +6,7 @@ import numpy as np
 
 from swsss.data.classes import ClassTable
 from swsss.data.tag_labels import parse_labels
-from swsss.serve.engines import Candidates
+from swsss.model.engine import Candidates
 from swsss.serve.server.problems import unprocessable
 
 Tags = tuple[int, ...] | None

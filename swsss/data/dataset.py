@@ -49,7 +49,7 @@ class Dataset:
         """
         if name not in self.splits:
             known = ", ".join(sorted(self.splits)) or "none"
-            raise UserError(f"{self.root} has no split '{name}' (splits there: {known}).")
+            raise UserError(f"{self.root} has no split '{name}' (splits there: {known}).", code="no-such-split")
         path = self.splits[name]
         try:
             stems = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
@@ -78,7 +78,7 @@ def open_dataset(root: Path) -> Dataset:
         InputError: Rows of `tags.csv` or names of images are wrong.
     """
     if not root.is_dir():
-        raise UserError(f"There is no folder {root}.")
+        raise UserError(f"There is no folder {root}.", code="not-found")
     for candidate in (root, root / "VOC2012", root / "VOCdevkit" / "VOC2012"):
         if (candidate / "JPEGImages").is_dir():
             return _open_voc(candidate)

@@ -41,7 +41,7 @@ def read_tags(
         with path.open(encoding="utf-8-sig", newline="") as file:
             found = _read(file, classes, ImageNames(images, strict=missing_images == "refuse"), problems)
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
+        raise UserError(f"{path} cannot be read: {error.strerror}.", code="not-found") from None
     except UnicodeDecodeError:
         # Alone: how many rows were judged before depends on the blocks the file is read in.
         problems = RowProblems(path)

@@ -39,7 +39,7 @@ def make_fabric(accelerator: str, devices: int, precision: str, *, idle: bool = 
         devices, nodes = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["GROUP_WORLD_SIZE"])
     cuda = torch.cuda.device_count() if accelerator != "cpu" else 0
     if accelerator == "cuda" and not cuda:
-        raise UserError("There is no CUDA device here; use --device cpu.")
+        raise UserError("There is no CUDA device here; use --device cpu.", code="no-device", field="device")
     if cuda and devices > cuda:
         raise UserError(f"--devices {devices}, but this machine has {cuda} CUDA devices.")
     kind = "cuda" if cuda else "cpu"

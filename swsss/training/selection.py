@@ -10,7 +10,7 @@ from torch import Tensor
 from swsss.data.classes import ClassTable
 from swsss.data.dataset import Sample
 from swsss.errors import UserError
-from swsss.evaluate import Regime, masks_confusion, mean_iou
+from swsss.evaluation import Regime, masks_confusion, mean_iou
 from swsss.nets import SegmentationNet
 from swsss.predict import Predictor
 from swsss.training.distributed import Processes

@@ -104,7 +104,7 @@ def _insert(database: sqlite3.Connection, values: Mapping[str, Any]) -> bool:
     if not inserted.rowcount:
         return False
     rows = [(index, inserted.lastrowid) for index in json.loads(values["found"])]
-    database.executemany("INSERT INTO present VALUES (?, ?)", rows)
+    database.executemany("INSERT INTO present (class, number) VALUES (?, ?)", rows)
     return True
 
 
@@ -131,4 +131,4 @@ def _set(database: sqlite3.Connection, number: int, values: Mapping[str, Any], a
 def _set_present(database: sqlite3.Connection, number: int, found: str) -> None:
     database.execute("DELETE FROM present WHERE number = ?", (number,))
     rows = [(index, number) for index in json.loads(found)]
-    database.executemany("INSERT OR IGNORE INTO present VALUES (?, ?)", rows)
+    database.executemany("INSERT OR IGNORE INTO present (class, number) VALUES (?, ?)", rows)

@@ -87,7 +87,7 @@ class Corrections:
 
     async def _correct(self, job: Job, number: int, correction: Correction, expected: int | None) -> Item:
         before = await self.review.work(lambda: self.review.item(job, number))
-        kept = await self.review.work(lambda: self.desk.index_of(job.id).correct(number, correction, expected))
+        kept = await self.review.work(lambda: self.desk.files.index_of(job.id).correct(number, correction, expected))
         if kept is None:
             raise not_found(f"The job has no image number {number} any more.")
         if kept.revision != before.revision:
@@ -121,13 +121,13 @@ class Corrections:
     def _keep(self, job: Job, item: Item, answer: Answer, verdict: Verdict | None, expected: int | None) -> Item:
         """Write the mask under a name of its own, then have the index name it: a kill leaves a pair that fits."""
         self.desk.get(job.id)  # a job deleted meanwhile gets no folder again
-        folder, name = self.desk.folder_of(job.id) / "reviewed", f"{item.number}/{uuid.uuid4().hex[:16]}.png"
+        folder, name = self.desk.files.folder_of(job.id) / "reviewed", f"{item.number}/{uuid.uuid4().hex[:16]}.png"
         correction = Correction(verdict, replace(answer.row, mask=item.mask), name)
         try:
             write_whole(folder / "masks" / name, encode_mask(answer.mask))
             if job.wishes.confidence:
                 write_whole(folder / "confidence" / name, encode_grey(answer.confidence))
-            kept = self.desk.index_of(job.id).correct(item.number, correction, expected)
+            kept = self.desk.files.index_of(job.id).correct(item.number, correction, expected)
             if kept is None:
                 raise not_found(f"The job has no image number {item.number} any more.")
         except BaseException:

@@ -89,6 +89,7 @@ def _connected(path: Path, mode: str = "rw") -> sqlite3.Connection:
     # Not kept open: there may be thousands of jobs. `rw` for reading, too: after a kill SQLite has to tidy up first.
     address = f"file:{quote(str(path))}?mode={mode}"
     database = sqlite3.connect(address, timeout=_WAIT_SECONDS, isolation_level=None, uri=True)
+    database.row_factory = sqlite3.Row
     try:
         _format(database)
     except sqlite3.OperationalError:
@@ -98,13 +99,13 @@ def _connected(path: Path, mode: str = "rw") -> sqlite3.Connection:
         if mode == "rwc" or not path.is_file() or (beside.exists() and beside.stat().st_size):
             raise
         database = sqlite3.connect(f"file:{quote(str(path))}?immutable=1", isolation_level=None, uri=True)
-    database.row_factory = sqlite3.Row
+        database.row_factory = sqlite3.Row
     return database
 
 
 def _format(database: sqlite3.Connection) -> int:
     row = database.execute("SELECT user_version AS format FROM pragma_user_version").fetchone()
-    return int(row[0])
+    return int(row["format"])
 
 
 def _migrate(database: sqlite3.Connection) -> None:

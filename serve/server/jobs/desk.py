@@ -1,14 +1,13 @@
-"""The jobs of a server, put together; the one place that knows where a job's files are."""
+"""The jobs of a server, put together."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from swsss.serve.server.hub import Hub, Model
 from swsss.serve.server.jobs.adoption import allowed_paths, find_jobs
 from swsss.serve.server.jobs.counts import ReviewCounts
 from swsss.serve.server.jobs.data_folder import DataFolder
 from swsss.serve.server.jobs.events import Events
-from swsss.serve.server.jobs.index import Index
+from swsss.serve.server.jobs.files import JobFiles
 from swsss.serve.server.jobs.labeller import JobLabeller, model_of
 from swsss.serve.server.jobs.records import ENDED, Job, State
 from swsss.serve.server.jobs.retention import Retention
@@ -33,6 +32,7 @@ class Desk:
     Attributes:
         new: Takes in new jobs.
         control: Pauses, resumes, retries, cancels and deletes them.
+        files: Knows where their files are.
 
     Raises:
         UserError: The data folder cannot be used.
@@ -44,9 +44,10 @@ class Desk:
         self.events = Events()
         self.data = DataFolder(settings.data)
         self.store = JobStore(self.data)
-        self._counts = ReviewCounts(self.folder_of)
+        self.files = JobFiles(self.data, self.root)
+        self._counts = ReviewCounts(self.files.folder_of)
         jobs = map(self.within_bounds, find_jobs(self.data, self.store))
-        labeller = JobLabeller(hub, metrics, self.folder_of, self.index_of, self.within, self.plain)
+        labeller = JobLabeller(hub, metrics, self.files)
         self.runner = Runner(labeller, self.store, jobs, lambda job: self.events.changed(job.id))
         self.new = Submissions(self.data, self.store, self.runner, hub, self.root, settings.limits)
         self.control = Transitions(self.data, self.store, self.runner, hub, self.new, self._counts, self.events)
@@ -63,30 +64,6 @@ class Desk:
         self.runner.close()
         self._retention.close()
         self.store.close()
-
-    def folder_of(self, job_id: str) -> Path:
-        """Where a job's labels, index and review lie."""
-        return self.data.job(job_id)
-
-    def index_of(self, job_id: str) -> Index:
-        """The images of a job.
-
-        Raises:
-            Refused: Its folder is gone (404).
-        """
-        if not self.folder_of(job_id).is_dir():  # not made anew for a job that was just deleted
-            raise not_found(f"The folder of the job '{job_id}' is gone.")
-        return Index(self.folder_of(job_id) / "index.sqlite")
-
-    def within(self, job: Job) -> Path:
-        """The folder that a job's images and tags must not lead out of, whatever links there are."""
-        return self.folder_of(job.id) if job.source == "archive" or self.root.path is None else self.root.path
-
-    def plain(self, job: Job, message: str) -> str:
-        """A message about a job without the paths of this machine."""
-        for folder in (self.folder_of(job.id), job.images.parent, self.within(job)):
-            message = message.replace(f"{folder}/", "")
-        return message
 
     def get(self, job_id: str) -> Job:
         """A job.
@@ -125,7 +102,7 @@ class Desk:
 
         That is not kept: with the right root the next start finds it as it was.
         """
-        folder = self.folder_of(job.id)
+        folder = self.files.folder_of(job.id)
         if allowed_paths(job, self.root.path, folder):
             return job
         return job.now(

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from swsss.errors import Unfinished
 from swsss.serve.folder import LabelsFolder
-from swsss.serve.journal import explain
 from swsss.serve.plan import Item
 from swsss.serve.records import Failed, Labelled
 from swsss.serve.server.jobs.index import Index
@@ -48,15 +47,11 @@ class JobFollower:
     def begin(self, folder: LabelsFolder, todo: int, earlier: int) -> None:
         """See `Follower`. What the journal knows and the index does not, as after a kill, gets into the index."""
 
-        def key_of(image: str) -> str:
-            done = folder.journal.done(image)
-            return done[0].hex() if done else ""
-
         def kept(image: str, key: str | None) -> bool:
             return image in wanted and (key is None or folder.plan.item(image).key.hex() == key)
 
         wanted = folder.plan.wanted
-        self._index.add(_journalled(folder), key_of)
+        self._index.add(_labelled(folder), folder.key_of)
         self._index.keep_only(kept)
         self._earlier = earlier
         self._started = self._last = time.monotonic()
@@ -92,9 +87,9 @@ class JobFollower:
         self._told_of(done=self._earlier + self._done, failed=self._failed, rate=rate)
 
 
-def _journalled(folder: LabelsFolder) -> Iterator[Labelled]:
-    """What the journal knows; its damage must not pass for damage of the index."""
+def _labelled(folder: LabelsFolder) -> Iterator[Labelled]:
+    """What is labelled already; damage of the journal must not pass for damage of the index."""
     try:
-        yield from folder.journal.labelled(folder.recipe, folder.plan.wanted.__contains__)
+        yield from folder.labelled()
     except sqlite3.Error as error:
-        raise Unfinished(explain(folder.journal.path, error)) from None
+        raise Unfinished(folder.explain(error)) from None

@@ -11,12 +11,12 @@ from swsss.data.below import open_below
 from swsss.data.classes import palette
 from swsss.data.files import write_whole
 from swsss.errors import Interrupted, Unfinished, UserError
-from swsss.export.metadata import ModelInfo
-from swsss.serve.label import KEPT, Order, label_folder
+from swsss.model.info import ModelInfo
+from swsss.serve.label import Order, label_folder
 from swsss.serve.records import Failed, Labelled
 from swsss.serve.server.hub import Hub, Model
+from swsss.serve.server.jobs.files import JobFiles
 from swsss.serve.server.jobs.follower import JobFollower, Told
-from swsss.serve.server.jobs.index import Index
 from swsss.serve.server.jobs.records import Job
 from swsss.serve.server.jobs.root import check_links
 from swsss.serve.server.metrics import Metrics
@@ -42,18 +42,12 @@ class JobLabeller:
     Args:
         hub: The models.
         metrics: Told about every image.
-        folder_of: The folder of a job, by its id.
-        index_of: The index of a job, by its id.
-        within: The folder that a job's images must not lead out of.
-        plain: Takes the paths of this machine out of a message about a job.
+        files: Knows where a job's files are.
     """
 
     hub: Hub
     metrics: Metrics
-    folder_of: Callable[[str], Path]
-    index_of: Callable[[str], Index]
-    within: Callable[[Job], Path]
-    plain: Callable[[Job, str], str]
+    files: JobFiles
 
     def label(self, job: Job, stop: Callable[[], bool], told: Told) -> Ended:
         """Label what is not labelled yet of a job. Whatever goes wrong is how it ended.
@@ -67,22 +61,24 @@ class JobLabeller:
             Interrupted: `stop` said so.
         """
         try:
-            return Ended("done", self.plain(job, self._label(job, stop, told)))
+            return Ended("done", self.files.plain(job, self._label(job, stop, told)))
         except Interrupted:
             raise
-        except (UserError, Unfinished, Refused) as error:
-            message = str(error).replace(KEPT, _KEPT)
+        except (UserError, Refused) as error:
+            message = str(error)
+        except Unfinished as error:
+            message = f"{error} {_KEPT}"
         except OSError as error:
             message = f"{error.strerror or error}. {_KEPT}"
         except Exception:
             log.exception("job failed")
             message = "Something went wrong in the server; its log says more under this job's id."
-        return Ended("failed", self.plain(job, message))
+        return Ended("failed", self.files.plain(job, message))
 
     def _label(self, job: Job, stop: Callable[[], bool], told: Told) -> str:
         model = model_of(job, self.hub)
-        check_links(job.images, self.within(job))
-        index = self.index_of(job.id)
+        check_links(job.images, self.files.within(job))
+        index = self.files.index_of(job.id)
         if job.fresh:
             index.reset()
         told(classes=classes_of(model.info), model_identity=model.engine.identity, task=model.info.task, fresh=False)
@@ -95,7 +91,7 @@ class JobLabeller:
         return Order(
             job.images,
             self._tags(job),
-            out=self.folder_of(job.id) / "labels",
+            out=self.files.folder_of(job.id) / "labels",
             confidence=wishes.confidence,
             ignore_below=wishes.ignore_below,
             formats=wishes.formats,
@@ -103,7 +99,7 @@ class JobLabeller:
             untagged=wishes.untagged,
             batch=self.hub.settings.batch,
             workers=self.hub.settings.workers,
-            within=self.within(job),
+            within=self.files.within(job),
             max_pixels=self.hub.settings.limits.pixels,
         )
 
@@ -111,9 +107,9 @@ class JobLabeller:
         """A job's tags; those below the root as a copy, which nobody can swap for a link while it is read."""
         if job.labels is None or job.source == "archive":
             return job.labels
-        copy = self.folder_of(job.id) / "tags.csv"
+        copy = self.files.folder_of(job.id) / "tags.csv"
         try:
-            with open_below(job.labels, self.within(job)) as file:
+            with open_below(job.labels, self.files.within(job)) as file:
                 data = file.read()
         except OSError as error:
             raise UserError(f"{job.labels} cannot be read: {error.strerror}.") from None

@@ -43,7 +43,9 @@ class Review:
 
     def masks(self, job: Job, taken: Taken = "reviewed") -> JobMasks:
         """The masks of a job."""
-        return JobMasks(self.desk.within_bounds(job), self.desk.folder_of(job.id), self.desk.index_of(job.id), taken)
+        return JobMasks(
+            self.desk.within_bounds(job), self.desk.files.folder_of(job.id), self.desk.files.index_of(job.id), taken
+        )
 
     def item(self, job: Job, number: int) -> Item:
         """An image of a job.
@@ -51,7 +53,7 @@ class Review:
         Raises:
             Refused: There is none of that number (404).
         """
-        item = self.desk.index_of(job.id).item(number)
+        item = self.desk.files.index_of(job.id).item(number)
         if item is None:
             raise not_found(f"The job has no image number {number} (yet).")
         return item
@@ -141,7 +143,7 @@ class Review:
         """The file of an image, which must not lead out of the folder that the job may read."""
         most = max(_HEADER_BYTES, _BYTES_A_PIXEL * self._limits.pixels)
         try:
-            with open_below(job.images / checked_name(item.image), self.desk.within(job)) as file:
+            with open_below(job.images / checked_name(item.image), self.desk.files.within(job)) as file:
                 if os.fstat(file.fileno()).st_size > most:
                     raise UserError(f"{item.image} cannot be read as an image: it is larger than is shown here.")
                 return file.read()

@@ -58,7 +58,7 @@ class JobStore:
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.executescript(_SCHEMA)
-        self._database.execute("INSERT OR IGNORE INTO about VALUES ('format', ?)", (_FORMAT,))
+        self._database.execute("INSERT OR IGNORE INTO about (name, value) VALUES ('format', ?)", (_FORMAT,))
         found = self._database.execute("SELECT value FROM about WHERE name = 'format'").fetchone()["value"]
         if found != _FORMAT:
             raise UserError(

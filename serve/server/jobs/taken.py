@@ -43,11 +43,14 @@ class TakenImages:
     def add(self, row: Labelled) -> None:
         """Note an image that the download holds."""
         fields = {name: value for name, value in vars(row).items() if name != "seconds"}
-        self._database.execute("INSERT OR REPLACE INTO taken VALUES (?, ?)", (row.image, json.dumps(fields)))
+        self._database.execute(
+            "INSERT OR REPLACE INTO taken (image, row) VALUES (?, ?)", (row.image, json.dumps(fields))
+        )
 
     def add_failed(self, *rows: Failed) -> None:
         """Note where images are missing."""
-        self._database.executemany("INSERT INTO failed VALUES (:image, :stage, :reason)", [vars(row) for row in rows])
+        insert = "INSERT INTO failed (image, stage, reason) VALUES (:image, :stage, :reason)"
+        self._database.executemany(insert, [vars(row) for row in rows])
 
     def write_manifest(self, file: TextIO, classes: ClassTable) -> None:
         """Write `manifest.csv`, in the order of names."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from swsss.data.images import Pixels
-from swsss.export.metadata import ModelInfo
-from swsss.serve.engines import Candidates
+from swsss.model.engine import Candidates
+from swsss.model.info import ModelInfo
 from swsss.serve.server.protocols.inference_request import VERSION
 from swsss.serve.server.protocols.inference_tensors import OUTPUTS, TensorSpec, inputs_of
 from swsss.serve.server.statistics import Statistics

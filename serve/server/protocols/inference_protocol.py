@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 
 from swsss import __version__
 from swsss.errors import UserError
-from swsss.export.metadata import ModelInfo
+from swsss.model.info import ModelInfo
 from swsss.serve.server.protocols.inference_models import (
     INFER_BODY,
     PLATFORM,

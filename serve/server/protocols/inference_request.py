@@ -12,8 +12,8 @@ from pydantic_core import to_json
 
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.export.metadata import ModelInfo
-from swsss.serve.engines import Candidates
+from swsss.model.engine import Candidates
+from swsss.model.info import ModelInfo
 from swsss.serve.server.protocols.inference_tensors import (
     CANDIDATES,
     IMAGE,

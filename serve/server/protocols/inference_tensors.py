@@ -11,8 +11,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from swsss.errors import UserError
-from swsss.export.metadata import ModelInfo
-from swsss.serve.engines import Candidates
+from swsss.model.engine import Candidates
+from swsss.model.info import ModelInfo
 
 Array = npt.NDArray[Any]
 

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from swsss.data.classes import ClassTable
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.export.metadata import ModelInfo
+from swsss.model.info import ModelInfo
 from swsss.serve.records import Labelled
 from swsss.serve.server.protocols.inference_request import PARSED_AT_ONCE, parse_json
 from swsss.serve.server.protocols.inference_tensors import Part

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from swsss.data.images import Pixels
 from swsss.errors import UserError
-from swsss.export.metadata import ModelInfo
-from swsss.serve.engines import Candidates
+from swsss.model.engine import Candidates
+from swsss.model.info import ModelInfo
 from swsss.serve.records import Labelled
 from swsss.serve.server.service import Service
 from swsss.serve.server.statistics import Statistics

@@ -79,7 +79,7 @@ def _tags(parts: ServerParts, job: Job, masks: JobMasks) -> Parts:
         try:
             write_corrected_tags(file, masks)
         except UserError as error:
-            raise UserError(parts.desk.plain(job, str(error))) from None
+            raise UserError(parts.desk.files.plain(job, str(error))) from None
         yield from blocks_of(file.buffer)
 
 

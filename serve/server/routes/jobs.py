@@ -158,7 +158,7 @@ async def _told(desk: Desk, job_id: str) -> ServerSentEvent:
 def _image(desk: Desk, job_id: str, number: int) -> ServerSentEvent | None:
     """An image as a reviewer left it; None when it, its job, or its index cannot be read by now."""
     try:
-        item = desk.index_of(job_id).item(number)
+        item = desk.files.index_of(job_id).item(number)
     except (Refused, OSError):
         return None
     if item is None:
@@ -167,7 +167,7 @@ def _image(desk: Desk, job_id: str, number: int) -> ServerSentEvent | None:
 
 
 def _file(desk: Desk, job: Job, name: str, kind: str) -> Response:
-    path = desk.folder_of(job.id) / "labels" / name
+    path = desk.files.folder_of(job.id) / "labels" / name
     if not path.is_file():
         raise not_found(f"The job has no {name} yet; it is made when the job is done.")
     headers = {} if kind == "text/html" else attachment(job, name)

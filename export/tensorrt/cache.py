@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from swsss.data.files import write_whole
-from swsss.export.tensorrt_library import Gpu, Library
+from swsss.model.tensorrt.library import Gpu, Library
 
 
 def cache_folder() -> Path:

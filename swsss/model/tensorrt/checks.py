@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from swsss.errors import UserError
-from swsss.export.metadata import ModelInfo, Precision
-from swsss.export.tensorrt_library import Library
-from swsss.export.tensorrt_profiles import Profile
-from swsss.export.tensorrt_sidecar import Mode, Tensor, tensors
+from swsss.model.info import ModelInfo, Precision
+from swsss.model.tensorrt.library import Library
+from swsss.model.tensorrt.profiles import Profile
+from swsss.model.tensorrt.sidecar import Mode, Tensor, tensors
 
 
 def check_network(library: Library, network: Any, info: ModelInfo) -> None:

@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from swsss.errors import UserError
-from swsss.export.metadata import ModelInfo, parse_info
-from swsss.export.tensorrt_library import TITLES, LibraryName
-from swsss.export.tensorrt_profiles import Profile
+from swsss.model.info import ModelInfo, parse_info
+from swsss.model.tensorrt.library import TITLES, LibraryName
+from swsss.model.tensorrt.profiles import Profile
 
 REBUILD = "build it again: swsss-export CHECKPOINT --out model.onnx --tensorrt"
 

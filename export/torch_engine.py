@@ -8,8 +8,8 @@ from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.export.exporting import ExportOptions, describe, label_graph
 from swsss.export.source import load_source
+from swsss.model.engine import Candidates, Device
 from swsss.predict import fit_threads
-from swsss.serve.engines import Candidates
 
 
 class TorchEngine:
@@ -21,9 +21,15 @@ class TorchEngine:
         threads: On a CPU; 0 leaves torch's own choice, up to the cores of this process.
         options: Test-time augmentation, largest side, conditioned or plain.
 
+    Attributes:
+        device: Where it computes.
+        reopen: See `Engine`.
+
     Raises:
         UserError: It cannot be loaded, or there is no such device.
     """
+
+    reopen = None
 
     def __init__(
         self, path: Path, device: str = "auto", threads: int = 0, options: ExportOptions | None = None
@@ -34,7 +40,7 @@ class TorchEngine:
         views = (self.info.scales, self.info.flip, self.info.max_side)
         hint = f", tag penalty {self.info.tag_penalty}" if self.info.tag_penalty else ""
         self.identity = f"{source.sha256} in PyTorch {views}{hint}"
-        self.device = _device(device)
+        self.device: Device = _device(device)
         if threads:
             torch.set_num_threads(threads)
         else:
@@ -45,7 +51,7 @@ class TorchEngine:
     @property
     def description(self) -> str:
         """Library, version and device."""
-        place = f"CPU, {torch.get_num_threads()} threads" if self.device.type == "cpu" else torch.cuda.get_device_name()
+        place = f"CPU, {torch.get_num_threads()} threads" if self.device == "cpu" else torch.cuda.get_device_name()
         return f"PyTorch {torch.__version__}, {place}"
 
     def label(self, images: Pixels, candidates: Candidates) -> tuple[Pixels, Pixels]:
@@ -57,9 +63,9 @@ class TorchEngine:
         return mask.cpu().numpy(), confidence.cpu().numpy()
 
 
-def _device(name: str) -> torch.device:
+def _device(name: str) -> Device:
     if name == "tensorrt":
         raise UserError("--engine torch runs on cpu or cuda; leave --device tensorrt out, or leave --engine out.")
     if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("There is no CUDA device here; use --device cpu.")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+        raise UserError("There is no CUDA device here; use --device cpu.", code="no-device", field="device")
+    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"

@@ -6,7 +6,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from swsss.errors import UserError
-from swsss.export.metadata import KEY, ModelInfo, parse_info
+from swsss.model.info import KEY, ModelInfo, parse_info
 
 _NO_MODEL = "is not a whole ONNX file; make one with swsss-export CHECKPOINT --out model.onnx."
 

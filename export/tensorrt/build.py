@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from swsss.errors import UserError
-from swsss.export.metadata import ModelInfo
-from swsss.export.tensorrt_cache import TimingCache, cache_path
-from swsss.export.tensorrt_checks import check_engine, check_network
-from swsss.export.tensorrt_library import (
+from swsss.export.tensorrt.cache import TimingCache, cache_path
+from swsss.model.info import ModelInfo
+from swsss.model.tensorrt.checks import check_engine, check_network
+from swsss.model.tensorrt.library import (
     Gpu,
     Library,
     LibraryName,
@@ -19,7 +19,7 @@ from swsss.export.tensorrt_library import (
     make_logger,
     started,
 )
-from swsss.export.tensorrt_profiles import Profile, Size, parse_sizes
+from swsss.model.tensorrt.profiles import Profile, Size, parse_sizes
 
 
 @dataclass(frozen=True)

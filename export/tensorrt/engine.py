@@ -10,14 +10,14 @@ import onnx
 from swsss import __version__
 from swsss.data.files import write_whole
 from swsss.errors import UserError
-from swsss.export.metadata import ModelInfo, hash_mask
-from swsss.export.model_file import read_info
 from swsss.export.proof import run_case, start_session
 from swsss.export.samples import Case
-from swsss.export.tensorrt_build import EngineOptions, build_plan
-from swsss.export.tensorrt_int8 import symmetric
-from swsss.export.tensorrt_profiles import Profile, make_profile
-from swsss.export.tensorrt_sidecar import EngineInfo, Sidecar, sidecar_path, this_platform
+from swsss.export.tensorrt.build import EngineOptions, build_plan
+from swsss.export.tensorrt.int8 import symmetric
+from swsss.model.file import read_info
+from swsss.model.info import ModelInfo, hash_mask
+from swsss.model.tensorrt.profiles import Profile, make_profile
+from swsss.model.tensorrt.sidecar import EngineInfo, Sidecar, sidecar_path, this_platform
 
 _RTX_CAPABILITY = "8.0+"
 

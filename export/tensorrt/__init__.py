@@ -1,0 +1,1 @@
+"""TensorRT engines: built from a model file, and proven against it."""
