@@ -1,9 +1,10 @@
 """Prediction: test-time augmentation, masking by the tags, masks in the stored pixel grid."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -161,5 +162,5 @@ def fast_precision(device: torch.device) -> str:
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "16"
     # Without these instructions oneDNN emulates bfloat16, slower than float32. Before 2.11 torch does not tell.
-    can = getattr(torch.cpu, "get_capabilities", dict)()
+    can: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return "bf16" if can.get("avx512_bf16") or can.get("amx_tile") else "32"
