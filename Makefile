@@ -55,7 +55,7 @@ javascript: $(NODE_TOOLS)
 	node_modules/.bin/tsc --project tsconfig.report.json
 
 $(NODE_TOOLS): package.json package-lock.json
-	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' && npm --version >/dev/null || \
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null && npm --version >/dev/null || \
 		{ echo "make lint needs Node.js 20.19 or newer with npm, for the JavaScript of the pages; see https://nodejs.org"; exit 1; }
 	npm ci --no-audit --no-fund
 	@touch $@
