@@ -4,14 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CPP := build/cpp/release
+NODE_TOOLS := node_modules/.package-lock.json
 
-.PHONY: help install cpp demo test lint types docs browser unit faults lowest wheel sanitize tidy audit clean
+.PHONY: help install cpp demo test lint javascript types docs browser unit faults lowest wheel sanitize tidy audit clean
 
 help:
 	@echo "make install   .venv with the package and its tools"
 	@echo "make cpp       $(CPP)/app/swsss-run, the native program; installs what it needs on Debian and Ubuntu"
 	@echo "make demo      the whole job on a generated data set, about 5 minutes on 2 cores"
-	@echo "make test      everything CI runs: ruff, import-linter, mypy --strict, the native program and its tests, pytest"
+	@echo "make test      everything CI runs: ruff, import-linter, mypy, ESLint, tsc, the native program and its tests, pytest"
 	@echo "make docs      build/docs/html, the documentation site"
 
 install: $(INSTALLED)
@@ -40,10 +41,25 @@ cpp: install
 
 test: lint types docs cpp browser unit
 
-lint: install
+lint: install javascript
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
+
+# The page of the server and that of the reports: linter and types. Nothing is built; the tools are pinned by package-lock.json.
+# The script in the reports' page is checked as a file that has its lines at the same numbers.
+javascript: $(NODE_TOOLS)
+	mkdir -p build/javascript
+	sed -e '/^<script>/,/^<\/script>/!s/.*//' -e '/^<\/*script>$$/s/.*//' swsss/report/page.html > build/javascript/report.js
+	node_modules/.bin/eslint eslint.config.js serve/server/page build/javascript/report.js
+	node_modules/.bin/tsc --project tsconfig.json
+	node_modules/.bin/tsc --project tsconfig.report.json
+
+$(NODE_TOOLS): package.json package-lock.json
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null && npm --version >/dev/null || \
+		{ echo "make lint needs Node.js 20.19 or newer with npm, for the JavaScript of the pages; see https://nodejs.org"; exit 1; }
+	npm ci --no-audit --no-fund
+	@touch $@
 
 types: install
 	$(BIN)/mypy
@@ -100,4 +116,4 @@ tidy: cpp
 	cpp/scripts/tidy $(CPP)
 
 clean:
-	rm -rf $(VENV) $(VENV)-audit $(LOWEST) $(WHEEL) build demo dist runs
+	rm -rf $(VENV) $(VENV)-audit $(LOWEST) $(WHEEL) build demo dist node_modules runs

@@ -1,9 +1,10 @@
 """Prediction: test-time augmentation, masking by the tags, masks in the stored pixel grid."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -160,5 +161,6 @@ def fast_precision(device: torch.device) -> str:
     """The precision "auto" stands for: bf16 where the device computes it fast, else 32."""
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "16"
-    # Without these instructions oneDNN emulates bfloat16, slower than float32.
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "32"
+    # Without these instructions oneDNN emulates bfloat16, slower than float32. Before 2.11 torch does not tell.
+    can: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return "bf16" if can.get("avx512_bf16") or can.get("amx_tile") else "32"

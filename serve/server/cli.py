@@ -1,17 +1,29 @@
 """The command `swsss-serve`: parse, call one function, print."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from swsss.cli import user_errors
 from swsss.serve.option_groups import GroupedCommand, grouped
+from swsss.serve.server.settings import LIMIT_UNITS, Limits
 
 FILES, LISTENS, MODEL, TAKES = "Models and folders", "Who may ask", "Machine", "How much is taken"
 """Groups of options in the help."""
 
 PATH = click.Path(path_type=Path)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _limit(flag: str, name: str, words: str, unit: str = "N") -> Callable[[F], F]:
+    """The option for the field `name` of `Limits`, which also has its default."""
+    default = getattr(Limits, name)
+    kind = click.FloatRange(0, min_open=True) if isinstance(default, float) else click.IntRange(1)
+    shown = default if isinstance(default, float) else default // LIMIT_UNITS.get(name, 1)
+    return grouped(TAKES, flag, name, type=kind, default=shown, show_default=True, metavar=unit, help=words)
 
 
 @click.command(cls=GroupedCommand)
@@ -100,12 +112,18 @@ PATH = click.Path(path_type=Path)
     MODEL, "--workers", type=click.IntRange(0), default=0, help="Threads that decode and write [default: by cores]."
 )
 @grouped(TAKES, "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Jobs that run at a time.")
-@grouped(
-    TAKES, "--queue", type=click.IntRange(1), default=64, show_default=True, help="Requests inside; more are told 503."
-)
-@grouped(TAKES, "--max-upload", type=click.IntRange(1), default=64, show_default=True, metavar="MIB", help="An image.")
-@grouped(TAKES, "--max-archive", type=click.IntRange(1), default=4096, show_default=True, metavar="MIB", help="A ZIP.")
-@grouped(TAKES, "--max-pixels", type=click.IntRange(1), default=50, show_default=True, metavar="MP", help="An image.")
+@_limit("--queue", "requests", "Requests for images at a time; others get 503.")
+@_limit("--max-jobs", "most_jobs", "Jobs that have not ended; for more, POST /v1/jobs answers 503.")
+@_limit("--max-downloads", "downloads", "Archives and exports sent at a time; others get 503.")
+@_limit("--max-connections", "connections", "Open connections; others are closed.")
+@_limit("--max-upload", "image_bytes", "Size of an image or of tensors in a request.", "MIB")
+@_limit("--max-json", "json_bytes", "Size of any other JSON body.", "KIB")
+@_limit("--max-archive", "archive_bytes", "Size of an uploaded ZIP; unpacked, four times as much.", "MIB")
+@_limit("--max-archive-files", "archive_members", "Files in an uploaded ZIP.")
+@_limit("--max-pixels", "pixels", "Pixels of an image, in millions.", "MP")
+@_limit("--header-timeout", "header_seconds", "Time for the header of a request.", "SECONDS")
+@_limit("--min-upload-rate", "slowest_body", "A slower upload gets 408.", "KIB/S")
+@_limit("--reader-timeout", "slowest_reader_seconds", "Disconnect a client that reads nothing for so long.", "SECONDS")
 @grouped(
     TAKES,
     "--max-memory",

@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from swsss.errors import UserError
 from swsss.serve.models import newest_run
-from swsss.serve.server.settings import MIB, Limits, Settings
+from swsss.serve.server.settings import LIMIT_UNITS, MIB, Limits, Settings
+
+_LIMITS = tuple(field.name for field in fields(Limits))
 
 
 def settings_of(options: Mapping[str, Any]) -> Settings:
@@ -18,12 +21,6 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
     Raises:
         UserError: Two models have one name, there is none, or the token's file cannot be read or is empty.
     """
-    limits = Limits(
-        image_bytes=options["max_upload"] * MIB,
-        archive_bytes=options["max_archive"] * MIB,
-        pixels=options["max_pixels"] * 1_000_000,
-        requests=options["queue"],
-    )
     same = (
         *("folder", "root", "data", "host", "port", "device", "threads", "batch", "workers", "jobs", "label_studio"),
         *("root_path", "keep_days"),
@@ -37,7 +34,7 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
         memory_bytes=int((options["max_memory"] or 0) * 1024 * MIB),
         batch_seconds=options["batch_wait"] / 1000,
         label_studio_key=os.environ.get("LABEL_STUDIO_API_KEY", ""),
-        limits=limits,
+        limits=Limits(**{name: options[name] * LIMIT_UNITS.get(name, 1) for name in _LIMITS}),
         **{name: options[name] for name in same},
     )
 

@@ -4,12 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-MIB = 1 << 20
+KIB, MIB = 1 << 10, 1 << 20
+
+LIMIT_UNITS = {
+    "image_bytes": MIB,
+    "json_bytes": KIB,
+    "archive_bytes": MIB,
+    "pixels": 1_000_000,
+    "slowest_body": KIB,
+}
+"""What an option of `swsss-serve` counts in, by the field of `Limits` it sets."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is taken from clients; what is more is refused with a sentence.
+    """How much is taken from clients; what is more is refused with a sentence. `swsss-serve` has an option for each.
 
     Args:
         image_bytes: Of the body of a request that carries one image, or tensors.
@@ -18,7 +27,7 @@ class Limits:
         archive_members: Files in an uploaded archive.
         pixels: Of an image in a request, or of all images in a tensor.
         requests: Images asked for and not answered yet; more are told to come again (503).
-        connections: Open at a time; more wait to be taken.
+        connections: Open at a time; further ones are closed.
         most_jobs: That have not ended.
         header_seconds: From a connection's first byte to the end of a request's header.
         downloads: Archives and exports sent at a time; more are told to come again (503).
@@ -27,7 +36,7 @@ class Limits:
     """
 
     image_bytes: int = 64 * MIB
-    json_bytes: int = 64 * 1024
+    json_bytes: int = 64 * KIB
     archive_bytes: int = 4096 * MIB
     archive_members: int = 200_000
     pixels: int = 50_000_000
@@ -37,7 +46,7 @@ class Limits:
     header_seconds: float = 10.0
     downloads: int = 16
     slowest_reader_seconds: float = 60.0
-    slowest_body: int = 16 * 1024
+    slowest_body: int = 16 * KIB
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 /** A picture with its mask over it, to zoom and to move. */
-import { element } from "./dom.js";
+import { contextOf, element } from "./dom.js";
 import { paintMask } from "./overlay.js";
 
 const MARGIN = 18;
@@ -7,19 +7,28 @@ const CLOSEST = 40;
 
 /** What is shown: `picture`, `mask`, `opacity` 0 to 1, `hidden` ids, `outline`, `peek` (no mask while held). */
 export class Viewer {
+  /**
+   * @param {ClassInfo[]} classes
+   * @param {AbortSignal} signal
+   */
   constructor(classes, signal) {
-    Object.assign(this, {
-      classes,
-      picture: null,
-      mask: null,
-      opacity: 0.55,
-      hidden: new Set(),
-      outline: false,
-      peek: false,
-    });
+    this.classes = classes;
+    /** @type {ImageBitmap | null} */
+    this.picture = null;
+    /** @type {Mask | null} */
+    this.mask = null;
+    this.opacity = 0.55;
+    /** @type {Set<number>} */
+    this.hidden = new Set();
+    this.outline = false;
+    this.peek = false;
+    /** @type {HTMLCanvasElement | null} */
+    this.overlay = null;
+    /** @type {{scale: number, x: number, y: number, fitted: boolean} | null} */
+    this.view = null;
+    this.frame = 0;
     this.canvas = element("canvas", { role: "img", "aria-label": "Picture with its mask" });
     this.element = element("div", { class: "stage", tabindex: -1 }, this.canvas);
-    this.view = null;
     const watch = new ResizeObserver(() => this.resize());
     watch.observe(this.element);
     signal.addEventListener("abort", () => {
@@ -31,21 +40,30 @@ export class Viewer {
     this.element.addEventListener("dblclick", () => this.fit());
   }
 
-  /** Show another picture, fitted unless it has the size of the one before. */
+  /**
+   * Show another picture, fitted unless it has the size of the one before.
+   * @param {ImageBitmap | null} picture
+   * @param {Mask | null} mask
+   */
   show(picture, mask) {
     const before = this.size();
-    Object.assign(this, { picture, mask });
+    this.picture = picture;
+    this.mask = mask;
     this.repaint();
     const after = this.size();
     if (!this.view || before?.width !== after?.width || before?.height !== after?.height) this.fit();
   }
 
-  /** Show another mask on the same picture. */
+  /**
+   * Show another mask on the same picture.
+   * @param {Mask | null} mask
+   */
   setMask(mask) {
     this.mask = mask;
     this.repaint();
   }
 
+  /** @param {Partial<Pick<Viewer, "opacity" | "hidden" | "outline" | "peek">>} part */
   set(part) {
     Object.assign(this, part);
     if ("hidden" in part || "outline" in part) this.repaint();
@@ -57,6 +75,7 @@ export class Viewer {
     this.draw();
   }
 
+  /** @returns {{width: number, height: number} | null} */
   size() {
     return this.mask ?? this.picture;
   }
@@ -82,7 +101,12 @@ export class Viewer {
     this.draw();
   }
 
-  /** Zoom about a point of the canvas, its middle if none is given. */
+  /**
+   * Zoom about a point of the canvas, its middle if none is given.
+   * @param {number} factor
+   * @param {number} [x]
+   * @param {number} [y]
+   */
   zoom(factor, x = this.canvas.width / 2, y = this.canvas.height / 2) {
     if (!this.view) return;
     const scale = Math.min(CLOSEST, Math.max(0.02, this.view.scale * factor));
@@ -91,6 +115,7 @@ export class Viewer {
     this.draw();
   }
 
+  /** @param {WheelEvent} event */
   wheel(event) {
     event.preventDefault();
     const box = this.canvas.getBoundingClientRect();
@@ -102,15 +127,17 @@ export class Viewer {
     );
   }
 
+  /** @param {PointerEvent} event */
   drag(event) {
     if (event.button !== 0 || !this.view) return;
     const ratio = devicePixelRatio || 1;
     const from = { ...this.view, left: event.clientX, top: event.clientY };
     const ended = new AbortController();
     this.element.setPointerCapture(event.pointerId);
+    /** @param {PointerEvent} now */
     const move = (now) => {
       const [x, y] = [now.clientX - from.left, now.clientY - from.top];
-      if (!this.element.classList.contains("held") && Math.hypot(x, y) < 3) return;
+      if (!this.view || (!this.element.classList.contains("held") && Math.hypot(x, y) < 3)) return;
       this.element.classList.add("held");
       this.view = { ...this.view, x: from.x + x * ratio, y: from.y + y * ratio, fitted: false };
       this.draw();
@@ -124,13 +151,13 @@ export class Viewer {
   }
 
   draw() {
-    this.frame ??= requestAnimationFrame(() => this.paint());
+    this.frame ||= requestAnimationFrame(() => this.paint());
   }
 
   paint() {
     cancelAnimationFrame(this.frame);
-    this.frame = undefined;
-    const context = this.canvas.getContext("2d");
+    this.frame = 0;
+    const context = contextOf(this.canvas);
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     const size = this.size();
     if (!size || !this.view) return;

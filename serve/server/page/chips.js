@@ -6,13 +6,13 @@ const SEARCH_FROM = 21;
 
 /**
  * The chips.
- * @param {{id: number, name: string, colour: string}[]} classes All classes.
+ * @param {ClassInfo[]} classes All classes.
  * @param {(id: number) => void} toggle Called with the class that is added or removed.
  * @param {() => void} rest Called after a click with the mouse, so that keys go on to the view and not to the chip.
  */
 export function tagChips(classes, toggle, rest) {
   const foreground = classes.filter((one) => one.id !== 0);
-  const chips = new Map(foreground.map((one) => [one.id, chip(one, toggle, rest)]));
+  const chips = foreground.map((one) => chip(one, toggle, rest));
   const list = element("div", { class: "chips", role: "group", "aria-label": "Tags" });
   const search = element("input", {
     type: "search",
@@ -21,32 +21,46 @@ export function tagChips(classes, toggle, rest) {
     oninput: arrange,
   });
   const box = element("div", { class: "tags" }, foreground.length >= SEARCH_FROM && search, list);
+  /** @type {number[]} */
   let first = [];
+  /** @type {number[]} */
   let tags = [];
+  let shown = chips;
   arrange();
+  /** @type {Keys} */
   const keys = {};
   for (let digit = 1; digit <= 9; digit += 1) keys[digit] = () => nth(digit);
   return { box, update, reorder, disable, keys };
 
-  /** For a model that takes no tags. */
+  /**
+   * For a model that takes no tags.
+   * @param {boolean} off
+   */
   function disable(off) {
-    for (const one of chips.values()) one.disabled = off;
+    for (const one of chips) one.made.disabled = off;
   }
 
-  /** Show which tags there are; the order stays, so that a chip never slips away under the pointer. */
+  /**
+   * Show which tags there are; the order stays, so that a chip never slips away under the pointer.
+   * @param {number[] | null} now
+   * @param {number[]} [notFound]
+   */
   function update(now, notFound = []) {
     tags = now ?? [];
     const lacking = new Set(notFound);
-    for (const [id, one] of chips) {
+    for (const { id, made, lack } of chips) {
       const chosen = tags.includes(id);
       const lacks = chosen && lacking.has(id);
-      one.setAttribute("aria-pressed", String(chosen));
-      one.classList.toggle("lacking", lacks);
-      one.lack.hidden = !lacks;
+      made.setAttribute("aria-pressed", String(chosen));
+      made.classList.toggle("lacking", lacks);
+      lack.hidden = !lacks;
     }
   }
 
-  /** Begin with the tags of the image that is opened, when there are many classes. */
+  /**
+   * Begin with the tags of the image that is opened, when there are many classes.
+   * @param {number[] | null} leading
+   */
   function reorder(leading) {
     first = foreground.length >= SEARCH_FROM ? (leading ?? []) : [];
     search.value = "";
@@ -56,27 +70,32 @@ export function tagChips(classes, toggle, rest) {
   function arrange() {
     const text = search.value.trim().toLowerCase();
     const leading = new Set(first);
-    const order = [
-      ...foreground.filter((one) => leading.has(one.id)),
-      ...foreground.filter((one) => !leading.has(one.id)),
-    ];
-    const shown = order.filter((one) => one.name.toLowerCase().includes(text)).map((one) => chips.get(one.id));
-    if (shown.length !== list.children.length || shown.some((one, at) => list.children[at] !== one))
-      list.replaceChildren(...shown);
-    shown.forEach((one, at) => {
-      one.key.hidden = at > 8;
-      one.key.textContent = at + 1;
+    const order = [...chips.filter((one) => leading.has(one.id)), ...chips.filter((one) => !leading.has(one.id))];
+    shown = order.filter((one) => one.name.toLowerCase().includes(text));
+    if (shown.length !== list.children.length || shown.some(({ made }, at) => list.children[at] !== made))
+      list.replaceChildren(...shown.map((one) => one.made));
+    shown.forEach(({ key }, at) => {
+      key.hidden = at > 8;
+      key.textContent = String(at + 1);
     });
     if (!shown.length) list.replaceChildren(element("p", { class: "note" }, "No class has this in its name."));
   }
 
-  /** Toggle the n-th chip that is shown, from 1. */
+  /**
+   * Toggle the n-th chip that is shown, from 1.
+   * @param {number} number
+   */
   function nth(number) {
-    const chosen = list.children[number - 1];
-    if (chosen?.dataset.id !== undefined && !chosen.disabled) toggle(Number(chosen.dataset.id));
+    const chosen = shown[number - 1];
+    if (chosen && !chosen.made.disabled) toggle(chosen.id);
   }
 }
 
+/**
+ * @param {ClassInfo} one
+ * @param {(id: number) => void} toggle
+ * @param {() => void} rest
+ */
 function chip({ id, name, colour }, toggle, rest) {
   const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
   setStyle(swatch, { background: colour });
@@ -99,5 +118,5 @@ function chip({ id, name, colour }, toggle, rest) {
     toggle(id);
     if (event.detail > 0) rest();
   });
-  return Object.assign(made, { key, lack });
+  return { id, name, made, key, lack };
 }

@@ -1,18 +1,26 @@
 /** What the server tells by itself: jobs and reviewed images, live. One stream for all views, because browsers limit connections. */
 import { line } from "./api.js";
+import { Emitter } from "./emitter.js";
 import { meet } from "./server.js";
 
-/** Jobs as last told, by id: those that were listed, opened, or have changed since. Not all there are. */
+/**
+ * Jobs as last told, by id: those that were listed, opened, or have changed since. Not all there are.
+ * @type {Map<string, Job>}
+ */
 export const jobs = new Map();
 
 /**
  * "job" and "removed" (detail: the job or its id), "image" (detail: job, number and revision of an image that somebody
  * reviewed), "ready" when the stream opens (what was read before may be old), "lost" and "found" for the banner.
+ * @typedef {{job: Job, removed: string, image: {job: string, number: number, revision: number}, ready: undefined,
+ *   lost: undefined, found: undefined}} FeedEvents
+ * @type {Emitter<FeedEvents>}
  */
-export const feed = new EventTarget();
+export const feed = new Emitter();
 
 const RETRY = 2000;
 const PATIENCE = 1000;
+/** @type {EventSource | null} */
 let source = null;
 let lost = false;
 let timer = 0;
@@ -24,19 +32,25 @@ export async function connect() {
   jobs.clear();
   const opened = listen();
   // A proxy may hold the stream back: the views work without it.
-  await Promise.race([opened, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+  await Promise.race([opened, pause(PATIENCE)]);
 }
 
-/** Take a job from an answer before the stream tells of it. */
+/**
+ * Take a job from an answer before the stream tells of it.
+ * @param {Job} job
+ */
 export function learn(job) {
   jobs.set(job.id, job);
-  tell("job", job);
+  feed.emit("job", job);
 }
 
-/** Forget a job that was deleted. */
+/**
+ * Forget a job that was deleted.
+ * @param {string} id
+ */
 export function forget(id) {
   jobs.delete(id);
-  tell("removed", id);
+  feed.emit("removed", id);
 }
 
 /** Stop listening, for example until someone has logged in. */
@@ -46,29 +60,36 @@ export function disconnect() {
   timer = 0;
 }
 
-line.addEventListener("lost", markLost);
+line.on("lost", markLost);
 
 function listen() {
-  source = new EventSource("v1/jobs/events");
-  source.addEventListener("error", markLost);
-  source.addEventListener("job", (event) => learn(JSON.parse(event.data)));
-  source.addEventListener("removed", (event) => forget(JSON.parse(event.data).id));
-  source.addEventListener("image", (event) => tell("image", JSON.parse(event.data)));
+  const opening = new EventSource("v1/jobs/events");
+  source = opening;
+  opening.addEventListener("error", markLost);
+  opening.addEventListener("job", (event) => learn(JSON.parse(event.data)));
+  opening.addEventListener("removed", (event) => forget(JSON.parse(event.data).id));
+  opening.addEventListener("image", (event) => feed.emit("image", JSON.parse(event.data)));
   return new Promise((resolve) => {
-    source.addEventListener("open", () => {
+    opening.addEventListener("open", () => {
       markFound();
-      tell("ready");
-      resolve();
+      feed.emit("ready");
+      resolve(null);
     });
+  });
+}
+
+/** @param {number} milliseconds */
+function pause(milliseconds) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
   });
 }
 
 function markLost() {
   // A page that is being left closes its stream too; that is no loss to tell of.
-  if (document.visibilityState === "hidden" && !lost) return retry();
-  if (!lost) {
+  if (document.visibilityState !== "hidden" && !lost) {
     lost = true;
-    tell("lost");
+    feed.emit("lost");
   }
   retry();
 }
@@ -78,7 +99,7 @@ function markFound() {
   timer = 0;
   if (!lost) return;
   lost = false;
-  tell("found");
+  feed.emit("found");
 }
 
 function retry() {
@@ -94,8 +115,4 @@ function retry() {
       if (error.status !== 401) retry();
     }
   }, RETRY);
-}
-
-function tell(name, detail) {
-  feed.dispatchEvent(new CustomEvent(name, { detail }));
 }

@@ -4,6 +4,9 @@ import { icon } from "./icons.js";
 
 /**
  * Open a dialog; Escape, the cross or a click beside it close it.
+ * @param {string} title
+ * @param {HTMLElement} content
+ * @param {{wide?: boolean}} [options]
  * @returns {HTMLDialogElement} Removed from the page once it is closed.
  */
 export function openDialog(title, content, { wide = false } = {}) {
@@ -20,14 +23,20 @@ export function openDialog(title, content, { wide = false } = {}) {
   dialog.addEventListener("mousedown", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (before?.isConnected) before.focus();
+    if (before instanceof HTMLElement && before.isConnected) before.focus();
   });
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
 }
 
-/** Ask before something that cannot be taken back; resolves to whether it was confirmed. */
+/**
+ * Ask before something that cannot be taken back; resolves to whether it was confirmed.
+ * @param {string} title
+ * @param {string} text
+ * @param {string} words
+ * @returns {Promise<boolean>}
+ */
 export function confirmed(title, text, words) {
   return new Promise((resolve) => {
     let answer = false;

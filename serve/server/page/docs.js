@@ -1,5 +1,6 @@
 // Swagger UI on docs: its files come from this server, and it asks no other. Relative: the server may lie below a prefix.
-window.ui = SwaggerUIBundle({
+/* global SwaggerUIBundle */
+SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#routes",
   deepLinking: true,

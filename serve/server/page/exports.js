@@ -6,19 +6,27 @@ import { isOver } from "./job_facts.js";
 import { menu } from "./menu.js";
 import { problem } from "./toasts.js";
 
+/** @type {Record<string, {words: string, note: string}>} */
 const VERSIONS = {
   reviewed: { words: "As reviewed", note: "Every mask, with corrected tags and their masks." },
   accepted: { words: "Accepted only", note: "Only the images that people accepted, as they left them." },
   made: { words: "As made", note: "What the model made of the tags the job began with." },
 };
 
-/** Of each file: `words`, `file` (its address below the job), `note` and `ready` by the job and the version that is chosen. */
+/**
+ * A file: `file` is its address below the job, `note` and `ready` go by the job and the version that is chosen.
+ * @typedef {{words: string, file: string, note: (job: Job) => string, ready: (job: Job, version: string) => boolean,
+ *   opens?: boolean}} ExportFile
+ */
+
+/** @type {ExportFile[]} */
 const BY_VERSION = [
   { words: "Labels folder (zip)", file: "result.zip", note: () => "masks, manifest, and the job's formats" },
   { words: "COCO (json)", file: "export/coco", note: () => "polygons and run lengths" },
   { words: "CVAT (zip)", file: "export/cvat", note: () => "masks and tags to import there" },
   { words: "Label Studio (zip)", file: "export/label-studio", note: () => "tasks with predictions to import there" },
 ].map((one) => ({ ...one, ready: (job, version) => job.done > 0 && (version !== "accepted" || accepted(job) > 0) }));
+/** @type {ExportFile[]} */
 const OTHERS = [
   {
     words: "Accepted masks as a dataset (zip)",
@@ -47,14 +55,21 @@ const OTHERS = [
   },
 ];
 
-/** The menu; it is built when it is opened, because a list of jobs has many. */
+/**
+ * The menu; it is built when it is opened, because a list of jobs has many.
+ * @param {string} words
+ * @param {Job} job
+ * @param {Attributes} [attributes]
+ */
 export function exportMenu(words, job, attributes = {}) {
   const box = menu(words, "download", attributes, build);
   let current = job;
   let version = "reviewed";
+  /** @type {ReturnType<typeof fileRow>[]} */
   let rows = [];
   return { box, update };
 
+  /** @param {Job} now */
   function update(now) {
     current = now;
     for (const one of rows) one.update(current, version);
@@ -62,7 +77,7 @@ export function exportMenu(words, job, attributes = {}) {
 
   function build() {
     const note = element("p", { class: "note" }, VERSIONS[version].note);
-    const choose = (name) => {
+    const choose = (/** @type {string} */ name) => {
       version = name;
       setText(note, VERSIONS[name].note);
       update(current);
@@ -79,9 +94,21 @@ export function exportMenu(words, job, attributes = {}) {
   }
 }
 
-const accepted = (job) => job.review?.accepted ?? 0;
-const list = (links) => element("ul", {}, ...links.map((link) => element("li", {}, link)));
+/** @param {Job} job */
+function accepted(job) {
+  return job.review?.accepted ?? 0;
+}
 
+/** @param {HTMLElement[]} links */
+function list(links) {
+  return element("ul", {}, ...links.map((link) => element("li", {}, link)));
+}
+
+/**
+ * @param {string} id
+ * @param {string} chosen
+ * @param {(version: string) => void} choose
+ */
 function versionSwitch(id, chosen, choose) {
   const options = Object.entries(VERSIONS).map(([value, { words }]) =>
     element(
@@ -100,6 +127,11 @@ function versionSwitch(id, chosen, choose) {
   return element("fieldset", { class: "segments" }, element("legend", { class: "unseen" }, "Which labels"), ...options);
 }
 
+/**
+ * @param {string} id
+ * @param {ExportFile} file
+ * @param {boolean} versioned
+ */
 function fileRow(id, { words, file, note, ready, opens }, versioned) {
   const small = element("small", {});
   const how = opens ? { target: "_blank", rel: "noopener" } : { download: "" };
@@ -107,6 +139,10 @@ function fileRow(id, { words, file, note, ready, opens }, versioned) {
   link.addEventListener("click", (event) => save(event, link));
   return { link, update };
 
+  /**
+   * @param {Job} job
+   * @param {string} version
+   */
   function update(job, version) {
     setText(small, note(job) + (versioned && !isOver(job) ? ", as far as they are made" : ""));
     const off = !ready(job, version);
@@ -117,7 +153,11 @@ function fileRow(id, { words, file, note, ready, opens }, versioned) {
   }
 }
 
-/** Ask first, so that a refusal is told here and not saved as a file; the file itself the browser fetches, not the page. */
+/**
+ * Ask first, so that a refusal is told here and not saved as a file; the file itself the browser fetches, not the page.
+ * @param {MouseEvent} event
+ * @param {HTMLAnchorElement} link
+ */
 async function save(event, link) {
   if (event.ctrlKey || event.metaKey || event.shiftKey || !link.href) return;
   event.preventDefault();

@@ -4,11 +4,14 @@ import { button, element, nameText } from "./dom.js";
 import { counted } from "./format.js";
 import { icon } from "./icons.js";
 
+/** @typedef {{images: string | null, labels: string | null, decided: boolean}} FolderChoice */
+
 /**
  * The picker.
- * @param {(choice: {images: string|null, labels: string|null}) => void} changed Called with every new choice.
+ * @param {(choice: FolderChoice) => void} changed Called with every new choice.
  */
 export function folderPicker(changed) {
+  /** @type {FolderChoice} */
   const choice = { images: null, labels: null, decided: false };
   const crumbs = element("nav", { class: "crumbs", "aria-label": "Folder" });
   const entries = element("ul", { class: "entries", "aria-live": "polite" });
@@ -19,6 +22,7 @@ export function folderPicker(changed) {
   showChoice();
   return { box, choice };
 
+  /** @param {string} path */
   async function open(path) {
     latest += 1;
     const asked = latest;
@@ -33,11 +37,12 @@ export function folderPicker(changed) {
     }
   }
 
+  /** @param {FolderListing} listing */
   function show({ path, folders, tables, images, dataset }) {
     const parts = path.split("/").filter((part) => part && part !== ".");
     const links = [["Server", ""], ...parts.map((part, at) => [part, parts.slice(0, at + 1).join("/")])];
     crumbs.replaceChildren(...links.map(([words, to]) => button(words, { class: "quiet", onclick: () => open(to) })));
-    crumbs.lastElementChild.setAttribute("aria-current", "location");
+    crumbs.lastElementChild?.setAttribute("aria-current", "location");
     entries.replaceChildren(
       element("li", {}, dataset ? useDataset(dataset) : useFolder(path, images)),
       ...folders.map((one) => entry("folder", one.name, `Open folder ${one.name}`, () => open(one.path))),
@@ -50,6 +55,10 @@ export function folderPicker(changed) {
     suggest(tables);
   }
 
+  /**
+   * @param {string} path
+   * @param {number} images
+   */
   function useFolder(path, images) {
     const words = images
       ? `Use this folder (${counted(images, "image")} and its subfolders)`
@@ -57,32 +66,26 @@ export function folderPicker(changed) {
     return button(words, { onclick: () => pick({ images: path || "." }) }, icon("check"));
   }
 
-  /** Of a dataset directory only the images are meant: its masks are pictures too, but none to be labelled. */
+  /**
+   * Of a dataset directory only the images are meant: its masks are pictures too, but none to be labelled.
+   * @param {{images: string, labels: string | null}} dataset
+   */
   function useDataset({ images, labels }) {
     const words = labels ? "Use the images and tags of this dataset" : "Use the images of this dataset";
     const part = labels ? { images, labels, decided: true } : { images };
     return button(words, { onclick: () => pick(part) }, icon("check"));
   }
 
-  /** A `tags.csv` beside or in what was chosen is what people mean nearly always; they see it and can take it out. */
+  /**
+   * A `tags.csv` beside or in what was chosen is what people mean nearly always; they see it and can take it out.
+   * @param {{name: string, path: string}[]} tables
+   */
   function suggest(tables) {
     const found = tables.find((one) => one.name === "tags.csv");
     if (found && !choice.decided) pick({ labels: found.path });
   }
 
-  function entry(drawing, words, label, call) {
-    return element(
-      "li",
-      {},
-      element(
-        "button",
-        { type: "button", class: "quiet", "aria-label": label, onclick: call },
-        icon(drawing),
-        nameText(words),
-      ),
-    );
-  }
-
+  /** @param {Partial<FolderChoice>} part */
   function pick(part) {
     Object.assign(choice, part);
     showChoice();
@@ -107,4 +110,23 @@ export function folderPicker(changed) {
       ),
     );
   }
+}
+
+/**
+ * @param {string} drawing
+ * @param {string} words
+ * @param {string} label
+ * @param {() => void} call
+ */
+function entry(drawing, words, label, call) {
+  return element(
+    "li",
+    {},
+    element(
+      "button",
+      { type: "button", class: "quiet", "aria-label": label, onclick: call },
+      icon(drawing),
+      nameText(words),
+    ),
+  );
 }

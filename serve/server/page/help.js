@@ -2,6 +2,7 @@
 import { openDialog } from "./dialogs.js";
 import { element } from "./dom.js";
 
+/** @type {[string, [string[], string][]][]} */
 const GROUPS = [
   [
     "Review: decide",

@@ -1,6 +1,7 @@
 /** Line icons, drawn by the page itself. */
 const SPACE = "http://www.w3.org/2000/svg";
 
+/** @type {Record<string, string>} */
 const PATHS = {
   plus: "M12 5v14M5 12h14",
   pause: "M8 5v14M16 5v14",
@@ -36,7 +37,10 @@ const PATHS = {
   upload: "M12 16V5M7 9l5-5 5 5M5 20h14",
 };
 
-/** An icon, hidden from screen readers: the control it stands on has a name of its own. */
+/**
+ * An icon, hidden from screen readers: the control it stands on has a name of its own.
+ * @param {string} name
+ */
 export function icon(name) {
   const drawing = document.createElementNS(SPACE, "svg");
   drawing.setAttribute("viewBox", "0 0 24 24");

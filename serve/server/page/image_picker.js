@@ -3,13 +3,19 @@ import { button, element, setText } from "./dom.js";
 import { bytes } from "./format.js";
 import { icon } from "./icons.js";
 
-/** The big drop area, and a small button for another image after the first. */
+/**
+ * The big drop area, and a small button for another image after the first.
+ * @param {number} limit
+ * @param {(file: File) => void} taken
+ * @param {AbortSignal} signal
+ */
 export function imagePicker(limit, taken, signal) {
+  /** @type {HTMLInputElement} */
   const input = element("input", {
     type: "file",
     accept: "image/*,.tif,.tiff",
     "aria-label": "Choose an image file",
-    onchange: () => take(input.files[0]),
+    onchange: () => take(input.files?.[0]),
   });
   const trouble = element("p", { class: "trouble", role: "alert" });
   const box = element(
@@ -25,13 +31,13 @@ export function imagePicker(limit, taken, signal) {
   addEventListener(
     "paste",
     (event) => {
-      const [file] = event.clipboardData?.files ?? [];
-      if (file) take(file);
+      take(event.clipboardData?.files[0]);
     },
     { signal },
   );
   return { box, again, take };
 
+  /** @param {File | undefined} file */
   function take(file) {
     if (!file) return;
     setText(

@@ -8,6 +8,7 @@ import { nameOf } from "./job_facts.js";
 import { openRetry } from "./retry.js";
 import { problem, toast } from "./toasts.js";
 
+/** @type {Record<string, {words: string, drawing: string, states: JobState[]}>} */
 const ACTIONS = {
   pause: { words: "Pause", drawing: "pause", states: ["queued", "running"] },
   resume: { words: "Resume", drawing: "play", states: ["paused", "cancelled", "failed"] },
@@ -16,11 +17,15 @@ const ACTIONS = {
   delete: { words: "Delete", drawing: "trash", states: ["paused", "cancelled", "done", "failed"] },
 };
 
-/** Buttons for what the job's state allows; `update` shows and hides them in place, so that the focus stays. */
+/**
+ * Buttons for what the job's state allows; `update` shows and hides them in place, so that the focus stays.
+ * @param {Job} job
+ * @param {{deleted?: () => void}} [options]
+ */
 export function actionButtons(job, options = {}) {
-  const buttons = Object.entries(ACTIONS).map(([action, { words, drawing }]) => [
-    action,
-    button(
+  const buttons = Object.entries(ACTIONS).map(([action, { words, drawing, states }]) => ({
+    states,
+    shown: button(
       words,
       {
         class: "quiet",
@@ -30,16 +35,22 @@ export function actionButtons(job, options = {}) {
       },
       icon(drawing),
     ),
-  ]);
+  }));
   let current = job;
+  /** @param {Job} now */
   const update = (now) => {
     current = now;
-    for (const [action, shown] of buttons) shown.hidden = !ACTIONS[action].states.includes(now.state);
+    for (const { states, shown } of buttons) shown.hidden = !states.includes(now.state);
   };
   update(job);
-  return { elements: buttons.map(([, shown]) => shown), update };
+  return { elements: buttons.map((one) => one.shown), update };
 }
 
+/**
+ * @param {string} action
+ * @param {Job} job
+ * @param {{deleted?: () => void}} options
+ */
 async function act(action, job, { deleted }) {
   if (action === "retry") return openRetry(job);
   if (action === "delete") return remove(job, deleted);
@@ -53,10 +64,15 @@ async function act(action, job, { deleted }) {
   return null;
 }
 
+/** @param {Job} job */
 function retryButton(job) {
   return button("Try again…", { class: "primary", onclick: () => openRetry(job) }, icon("again"));
 }
 
+/**
+ * @param {Job} job
+ * @param {() => void} [deleted]
+ */
 async function remove(job, deleted) {
   const text = `Its masks, reviews and changed tags are deleted from the server. The images stay${job.source === "archive" ? " only on your side." : "."}`;
   if (!(await confirmed(`Delete “${nameOf(job)}”?`, text, "Delete the job"))) return;

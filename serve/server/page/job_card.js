@@ -5,7 +5,10 @@ import { actionButtons } from "./job_actions.js";
 import { nameOf, originWords, progressWords, reviewWords, stateWords } from "./job_facts.js";
 import { hrefOf } from "./router.js";
 
-/** A progress bar with its share said in words. */
+/**
+ * A progress bar with its share said in words.
+ * @param {string} label
+ */
 export function progressBar(label) {
   const fill = element("span", {});
   const bar = element(
@@ -13,9 +16,13 @@ export function progressBar(label) {
     { class: "progress", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100 },
     fill,
   );
+  /**
+   * @param {number} share
+   * @param {string} [state]
+   */
   const update = (share, state = "running") => {
     const hundredths = Math.floor(100 * share);
-    bar.setAttribute("aria-valuenow", hundredths);
+    bar.setAttribute("aria-valuenow", String(hundredths));
     bar.dataset.state = state;
     setStyle(fill, { width: `${100 * share}%` });
   };
@@ -27,6 +34,7 @@ export function stateBadge() {
   const badge = element("span", { class: "badge" });
   return {
     badge,
+    /** @param {Job} job */
     update: (job) => {
       badge.dataset.state = job.state;
       setText(badge, stateWords(job));
@@ -34,7 +42,10 @@ export function stateBadge() {
   };
 }
 
-/** A card. */
+/**
+ * A card.
+ * @param {Job} job
+ */
 export function jobCard(job) {
   const state = stateBadge();
   const progress = progressBar(`Progress of ${nameOf(job)}`);
@@ -69,6 +80,7 @@ export function jobCard(job) {
     ),
   );
 
+  /** @param {Job} now */
   const update = (now) => {
     state.update(now);
     progress.update(now.total ? now.done / now.total : 0, now.state);

@@ -6,7 +6,12 @@ import { actionButtons } from "./job_actions.js";
 import { progressBar, stateBadge } from "./job_card.js";
 import { isOver, nameOf, originWords, progressWords } from "./job_facts.js";
 
-/** The header; `review` starts at the first image of the filter, `left` is called after the job is deleted. */
+/**
+ * The header; `review` starts at the first image of the filter, `left` is called after the job is deleted.
+ * @param {Job} job
+ * @param {() => void} review
+ * @param {() => void} left
+ */
 export function jobHeader(job, review, left) {
   const state = stateBadge();
   const progress = progressBar("Progress of the job");
@@ -46,6 +51,7 @@ export function jobHeader(job, review, left) {
   update(job);
   return { box, update };
 
+  /** @param {Job} now */
   function update(now) {
     state.update(now);
     progress.update(now.total ? now.done / now.total : 0, now.state);

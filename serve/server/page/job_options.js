@@ -1,18 +1,31 @@
 /** The options of a job; what is seldom needed is folded away. */
 import { element, field } from "./dom.js";
-import { modelNamed, server } from "./server.js";
+import { modelNamed, serverInfo } from "./server.js";
 
+/** @type {Record<string, string>} */
 const FORMATS = {
   coco: "COCO (coco.json)",
   "label-studio": "Label Studio (label-studio.json)",
   cvat: "CVAT (cvat.zip)",
 };
 
-const USUAL = { name: "", untagged: "skip", ignore_below: 0, image_prefix: "", confidence: false, formats: [] };
+/** @type {JobOptions} */
+const USUAL = {
+  name: "",
+  model: null,
+  untagged: "skip",
+  ignore_below: 0,
+  image_prefix: "",
+  confidence: false,
+  formats: [],
+};
 
-/** The controls and their values as the server wants them; they begin with those of a job, if one is given. */
+/**
+ * The controls and their values as the server wants them; they begin with those of a job, if one is given.
+ * @param {JobOptions} [job]
+ */
 export function jobOptions(job = USUAL) {
-  const { models, default_model: usual, formats } = server.info;
+  const { models, default_model: usual, formats } = serverInfo();
   const name = element("input", {
     type: "text",
     placeholder: "named after its folder",
@@ -39,7 +52,7 @@ export function jobOptions(job = USUAL) {
   const confidence = element("input", { type: "checkbox", checked: job.confidence });
   const boxes = formats.map((one) => {
     const box = element("input", { type: "checkbox", value: one, checked: job.formats.includes(one) });
-    return element("label", { class: "check" }, box, FORMATS[one] ?? one);
+    return { box, label: element("label", { class: "check" }, box, FORMATS[one] ?? one) };
   });
   const more = element(
     "details",
@@ -52,7 +65,7 @@ export function jobOptions(job = USUAL) {
       field("Before image paths", prefix, "only for Label Studio"),
       element("label", { class: "check" }, confidence, "Confidence pictures too"),
     ),
-    element("fieldset", { class: "checks" }, element("legend", {}, "Further formats"), ...boxes),
+    element("fieldset", { class: "checks" }, element("legend", {}, "Further formats"), ...boxes.map((one) => one.label)),
   );
   const box = element(
     "div",
@@ -75,10 +88,7 @@ export function jobOptions(job = USUAL) {
       untagged: untagged.value,
       confidence: confidence.checked,
       ignore_below: Math.min(1, Math.max(0, Number(ignore.value) || 0)),
-      formats: boxes
-        .map((one) => one.firstElementChild)
-        .filter((one) => one.checked)
-        .map((one) => one.value),
+      formats: boxes.filter((one) => one.box.checked).map((one) => one.box.value),
       image_prefix: prefix.value,
     };
   }

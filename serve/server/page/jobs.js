@@ -15,17 +15,29 @@ const USUAL = { search: "", state: "" };
 // How many were shown last, for who comes back from a job.
 let last = { query: "", wanted: STEP };
 
-/** Show it until the signal ends. */
+/**
+ * Show it until the signal ends.
+ * @param {HTMLElement} root
+ * @param {AbortSignal} signal
+ */
 export function showJobs(root, signal) {
   document.title = "Jobs – swsss";
   root.classList.add("page");
   const { search, state } = route().query;
-  new JobsView(root, signal).show({ ...USUAL, ...(search && { search }), ...(state in STATES && { state }) });
+  new JobsView(root, signal, { search: search ?? "", state: state in STATES ? state : "" });
 }
 
 class JobsView {
-  constructor(root, signal) {
-    Object.assign(this, { signal, cards: new Map(), reading: new AbortController() });
+  /**
+   * @param {HTMLElement} root
+   * @param {AbortSignal} signal
+   * @param {JobFilter} filter
+   */
+  constructor(root, signal, filter) {
+    /** @type {Map<string, ReturnType<typeof jobCard>>} */
+    this.cards = new Map();
+    this.reading = new AbortController();
+    /** @type {HTMLInputElement} */
     this.search = element("input", {
       type: "search",
       placeholder: "Search by name or id",
@@ -33,6 +45,7 @@ class JobsView {
       oninput: settle(250, () => signal.aborted || this.change({ search: this.search.value.trim() })),
       onkeydown: (event) => event.key === "Escape" && this.search.blur(),
     });
+    /** @type {HTMLSelectElement} */
     this.states = element(
       "select",
       { onchange: () => this.change({ state: this.states.value }) },
@@ -54,15 +67,29 @@ class JobsView {
     signal.addEventListener("abort", () => this.reading.abort());
     bindKeys(signal, { "/": () => this.search.focus() });
     acceptDrops(root, signal);
+    this.filter = filter;
+    this.list = this.listOf(filter);
   }
 
+  /** @param {Partial<JobFilter>} part */
   change(part) {
     this.show({ ...this.filter, ...part });
   }
 
-  /** Another filter: another list. */
+  /**
+   * Another filter: another list.
+   * @param {JobFilter} filter
+   */
   show(filter) {
     this.filter = filter;
+    this.list = this.listOf(filter);
+  }
+
+  /**
+   * The list of a filter, which is being read; the controls and the address say what it shows.
+   * @param {JobFilter} filter
+   */
+  listOf(filter) {
     if (this.search.value.trim() !== filter.search) this.search.value = filter.search;
     this.states.value = filter.state;
     stay("jobs", filter);
@@ -70,11 +97,12 @@ class JobsView {
     this.reading = new AbortController();
     const { signal } = this.reading;
     const query = JSON.stringify(filter);
-    this.list = new JobList(filter, last.query === query ? last.wanted : STEP, signal);
-    this.list.addEventListener("change", () => this.build(), { signal });
-    this.list.addEventListener("update", ({ detail }) => this.cards.get(detail.id)?.update(detail), { signal });
-    this.list.addEventListener("problem", ({ detail }) => this.fail(detail), { signal });
-    this.list.read();
+    const list = new JobList(filter, last.query === query ? last.wanted : STEP, signal);
+    list.on("change", () => this.build(), { signal });
+    list.on("update", (job) => this.cards.get(job.id)?.update(job), { signal });
+    list.on("problem", (error) => this.fail(error), { signal });
+    list.read();
+    return list;
   }
 
   async showMore() {
@@ -83,11 +111,13 @@ class JobsView {
     await this.list.more();
     this.more.disabled = false;
     // The first new one has the focus: who reads by keyboard goes on there.
-    this.cardList.children[first]?.querySelector("h2 a").focus({ preventScroll: true });
+    const link = this.cardList.children[first]?.querySelector("h2 a");
+    if (link instanceof HTMLElement) link.focus({ preventScroll: true });
   }
 
   build() {
-    const { ids, total, wanted } = this.list;
+    const { ids, wanted } = this.list;
+    const total = this.list.total ?? 0;
     last = { query: JSON.stringify(this.filter), wanted };
     const filtered = this.filter.search !== "" || this.filter.state !== "";
     this.bar.hidden = total === 0 && !filtered;
@@ -95,25 +125,32 @@ class JobsView {
       this.total,
       ids.length < total ? `${count(ids.length)} of ${counted(total, "job")}` : counted(total, "job"),
     );
-    if (!ids.length) return this.place.replaceChildren(filtered ? this.nothing() : welcome());
+    if (!ids.length) {
+      this.place.replaceChildren(filtered ? this.nothing() : welcome());
+      return;
+    }
     const kept = new Set(ids);
     for (const id of [...this.cards.keys()]) if (!kept.has(id)) this.cards.delete(id);
-    const wantedCards = ids.map((id) => this.card(jobs.get(id)));
+    const wantedCards = ids.flatMap((id) => this.card(jobs.get(id)) ?? []);
     // Only when it differs: moving an element takes the focus away from what is in it.
     const { children } = this.cardList;
     if (wantedCards.length !== children.length || wantedCards.some((card, at) => children[at] !== card))
       this.cardList.replaceChildren(...wantedCards);
     this.more.hidden = ids.length >= total;
     if (!this.cardList.isConnected) this.place.replaceChildren(this.cardList, this.more);
-    return null;
   }
 
+  /** @param {Job | undefined} job */
   card(job) {
-    if (this.cards.has(job.id)) this.cards.get(job.id).update(job);
-    else this.cards.set(job.id, jobCard(job));
-    return this.cards.get(job.id).card;
+    if (!job) return null;
+    const known = this.cards.get(job.id);
+    known?.update(job);
+    const one = known ?? jobCard(job);
+    this.cards.set(job.id, one);
+    return one.card;
   }
 
+  /** @param {Failure} error */
   fail(error) {
     if (this.list.total === null) this.place.replaceChildren(errorState(error, () => this.list.read(), false));
     else problem(error);
@@ -148,12 +185,16 @@ function skeleton() {
   );
 }
 
-/** A zip dropped anywhere on the list opens the dialog with it. */
+/**
+ * A zip dropped anywhere on the list opens the dialog with it.
+ * @param {HTMLElement} root
+ * @param {AbortSignal} signal
+ */
 function acceptDrops(root, signal) {
   root.addEventListener(
     "drop",
     (event) => {
-      const [file] = event.dataTransfer.files;
+      const file = event.dataTransfer?.files[0];
       if (file) openNewJob(file);
     },
     { signal },

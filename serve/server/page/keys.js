@@ -2,14 +2,21 @@
 
 const TYPED = new Set(["text", "search", "number", "password", "email", "url", "file"]);
 
-/** Whether keys belong to the control that has the focus. */
+/**
+ * Whether keys belong to the control that has the focus.
+ * @param {EventTarget | null} target
+ */
 export function isTyping(target) {
   if (!(target instanceof HTMLElement)) return false;
   if (target.isContentEditable || target.closest("dialog, textarea, select")) return true;
   return target instanceof HTMLInputElement && TYPED.has(target.type);
 }
 
-/** Whether the focused control uses that key itself: a slider its arrows, a button its space bar. */
+/**
+ * Whether the focused control uses that key itself: a slider its arrows, a button its space bar.
+ * @param {EventTarget | null} target
+ * @param {string} key
+ */
 function isUsed(target, key) {
   if (target instanceof HTMLInputElement && target.type === "range") return key.startsWith("Arrow");
   if (key === " " || key === "Enter")
@@ -19,8 +26,9 @@ function isUsed(target, key) {
 
 /**
  * Listen for keys until the signal ends.
- * @param {Record<string, (event: KeyboardEvent) => void>} keys By `event.key`; letters count in either case unless both are given.
- * @param {Record<string, () => void>} released Called when a key is let go.
+ * @param {AbortSignal} signal
+ * @param {Keys} keys By `event.key`; letters count in either case unless both are given.
+ * @param {Keys} [released] Called when a key is let go.
  */
 export function bindKeys(signal, keys, released = {}) {
   document.addEventListener(
@@ -35,5 +43,5 @@ export function bindKeys(signal, keys, released = {}) {
     },
     { signal },
   );
-  document.addEventListener("keyup", (event) => released[event.key]?.(), { signal });
+  document.addEventListener("keyup", (event) => released[event.key]?.(event), { signal });
 }

@@ -5,37 +5,47 @@ import { icon } from "./icons.js";
 
 /**
  * The legend.
+ * @param {ClassInfo[]} classes
  * @param {(hidden: Set<number>) => void} changed Called with the ids that are hidden now.
+ * @param {() => void} rest
  */
 export function maskLegend(classes, changed, rest) {
   const known = new Map(classes.map((one) => [one.id, one]));
   known.set(255, { id: 255, name: "left out", colour: "#808080" });
+  /** @type {Map<number, ReturnType<typeof row>>} */
   const rows = new Map();
+  /** @type {Set<number>} */
   const hidden = new Set();
   const list = element("ul", { class: "legend" });
   const nothing = element("p", { class: "note" }, "Only background.");
   const box = element("div", {}, list, nothing);
   return { box, update };
 
-  /** Show the classes with pixels, the largest first. */
+  /**
+   * Show the classes with pixels, the largest first.
+   * @param {Record<string, number>} pixels
+   * @param {Record<string, number | null>} confidence
+   */
   function update(pixels, confidence) {
     const entries = Object.entries(pixels)
-      .map(([id, number]) => [Number(id), number])
-      .filter(([, number]) => number > 0);
-    const all = entries.reduce((sum, [, number]) => sum + number, 0);
-    entries.sort((one, other) => other[1] - one[1]);
-    const shown = entries.map(([id, number]) => {
-      if (!rows.has(id)) rows.set(id, row(known.get(id) ?? { id, name: String(id), colour: "#808080" }));
-      const { line, share, sure } = rows.get(id);
+      .map(([id, number]) => ({ id: Number(id), number }))
+      .filter((one) => one.number > 0);
+    const all = entries.reduce((sum, one) => sum + one.number, 0);
+    entries.sort((one, other) => other.number - one.number);
+    const shown = entries.map(({ id, number }) => {
+      const { line, share, sure } = rows.get(id) ?? row(known.get(id) ?? { id, name: String(id), colour: "#808080" });
+      rows.set(id, { line, share, sure });
       setText(share, area(number, all));
-      setText(sure, confidence[id] === undefined || confidence[id] === null ? "" : percent(confidence[id], 0));
+      const mean = confidence[id] ?? null;
+      setText(sure, mean === null ? "" : percent(mean, 0));
       return line;
     });
     if (shown.length !== list.children.length || shown.some((line, at) => list.children[at] !== line))
       list.replaceChildren(...shown);
-    nothing.hidden = entries.some(([id]) => id !== 0);
+    nothing.hidden = entries.some((one) => one.id !== 0);
   }
 
+  /** @param {ClassInfo} one */
   function row({ id, name, colour }) {
     const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
     setStyle(swatch, { background: id === 0 ? "transparent" : colour });
@@ -50,6 +60,10 @@ export function maskLegend(classes, changed, rest) {
     };
   }
 
+  /**
+   * @param {number} id
+   * @param {string} name
+   */
   function switchOf(id, name) {
     const made = element(
       "button",
@@ -67,7 +81,7 @@ export function maskLegend(classes, changed, rest) {
       else hidden.add(id);
       made.setAttribute("aria-pressed", String(!hidden.has(id)));
       made.replaceChildren(icon(hidden.has(id) ? "hidden" : "eye"));
-      made.parentElement.classList.toggle("off", hidden.has(id));
+      made.parentElement?.classList.toggle("off", hidden.has(id));
       changed(hidden);
       if (event.detail > 0) rest();
     });

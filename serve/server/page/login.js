@@ -2,12 +2,20 @@
 import { call } from "./api.js";
 import { button, element, field } from "./dom.js";
 
-/** Trade a token for a cookie, which downloads and pictures need too. */
+/**
+ * Trade a token for a cookie, which downloads and pictures need too.
+ * @param {string} token
+ */
 export async function openSession(token) {
   await call("v1/session", { method: "POST", json: { token } });
 }
 
-/** The form; `enter` is called after the server has taken the token. */
+/**
+ * The form; `enter` is called after the server has taken the token.
+ * @param {HTMLElement} root
+ * @param {AbortSignal} signal
+ * @param {() => void} enter
+ */
 export function showLogin(root, signal, enter) {
   document.title = "Log in – swsss";
   const input = element("input", { type: "password", name: "token", autocomplete: "current-password", required: true });
@@ -25,6 +33,7 @@ export function showLogin(root, signal, enter) {
   root.append(form);
   input.focus();
 
+  /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
     trouble.textContent = "";

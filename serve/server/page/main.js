@@ -1,7 +1,7 @@
 /** The start of the page: header, banner, login, and one view at a time. */
 import { line } from "./api.js";
 import { connect, disconnect, feed } from "./connection.js";
-import { element, setText } from "./dom.js";
+import { byId, element, setText } from "./dom.js";
 import { showHelp } from "./help.js";
 import { icon } from "./icons.js";
 import { showJobs } from "./jobs.js";
@@ -15,8 +15,8 @@ import { themeSwitch } from "./theme.js";
 import { errorState } from "./toasts.js";
 import { showTry } from "./try.js";
 
-const main = document.getElementById("main");
-const banner = document.getElementById("banner");
+const main = byId("main");
+const banner = byId("banner");
 let ending = new AbortController();
 let shown = "";
 
@@ -24,10 +24,10 @@ start();
 
 function start() {
   buildTop();
-  document.getElementById("skip").addEventListener("click", () => main.focus());
-  feed.addEventListener("lost", () => showBanner(true));
-  feed.addEventListener("found", () => showBanner(false));
-  line.addEventListener("locked", askLogin);
+  byId("skip").addEventListener("click", () => main.focus());
+  feed.on("lost", () => showBanner(true));
+  feed.on("found", () => showBanner(false));
+  line.on("locked", askLogin);
   addEventListener("hashchange", render);
   // A file that misses its drop area must not replace the page.
   for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
@@ -35,12 +35,15 @@ function start() {
   enter(takeToken());
 }
 
-/** Log in with a token if there is one, connect, and show the view of the address. */
+/**
+ * Log in with a token if there is one, connect, and show the view of the address.
+ * @param {string | null} token
+ */
 async function enter(token) {
   try {
     if (token) await openSession(token).catch(() => null);
     await connect();
-    setText(document.getElementById("model"), usualModel()?.name ?? "No model is ready");
+    setText(byId("model"), usualModel()?.name ?? "No model is ready");
     render();
   } catch (error) {
     if (error.status !== 401) fill((root) => root.append(errorState(error, () => enter(null))));
@@ -52,13 +55,18 @@ function render() {
   const { path } = route();
   const [first, id, second, number] = path;
   markNavigation(first);
-  if (first === "try") return fill(showTry);
-  if (first === "jobs" && id && second === "images") return fill(showReview, id, Number(number));
-  if (first === "jobs" && id) return fill(showResults, id);
-  return fill(showJobs);
+  if (first === "try") fill(showTry);
+  else if (first === "jobs" && id && second === "images") fill(showReview, id, Number(number));
+  else if (first === "jobs" && id) fill(showResults, id);
+  else fill(showJobs);
 }
 
-/** End the view that was there, and build one in its place. */
+/**
+ * End the view that was there, and build one in its place.
+ * @template {unknown[]} Values
+ * @param {View<Values>} view
+ * @param {Values} values
+ */
 function fill(view, ...values) {
   ending.abort();
   ending = new AbortController();
@@ -88,36 +96,36 @@ function buildTop() {
     },
     icon("keyboard"),
   );
-  document
-    .getElementById("top")
-    .append(
-      element(
-        "a",
-        { class: "brand", href: "#/jobs", "aria-label": "swsss, start" },
-        element("img", { src: "page/icon.svg", alt: "", width: 26, height: 26 }),
-        element("span", {}, "swsss"),
-      ),
-      element(
-        "nav",
-        { "aria-label": "Views" },
-        element("a", { href: hrefOf("jobs"), "data-view": "jobs" }, "Jobs"),
-        element("a", { href: hrefOf("try"), "data-view": "try" }, "Try an image"),
-      ),
-      element("span", { class: "model", id: "model", title: "The model that is used when a job names none" }),
-      element("a", { class: "button quiet", href: "docs", title: "Every address of this server, to try out" }, "API"),
-      help,
-      themeSwitch(),
-    );
+  byId("top").append(
+    element(
+      "a",
+      { class: "brand", href: "#/jobs", "aria-label": "swsss, start" },
+      element("img", { src: "page/icon.svg", alt: "", width: 26, height: 26 }),
+      element("span", {}, "swsss"),
+    ),
+    element(
+      "nav",
+      { "aria-label": "Views" },
+      element("a", { href: hrefOf("jobs"), "data-view": "jobs" }, "Jobs"),
+      element("a", { href: hrefOf("try"), "data-view": "try" }, "Try an image"),
+    ),
+    element("span", { class: "model", id: "model", title: "The model that is used when a job names none" }),
+    element("a", { class: "button quiet", href: "docs", title: "Every address of this server, to try out" }, "API"),
+    help,
+    themeSwitch(),
+  );
 }
 
+/** @param {string | undefined} first */
 function markNavigation(first) {
   for (const link of document.querySelectorAll("nav [data-view]")) {
-    const here = link.dataset.view === (first === "try" ? "try" : "jobs");
+    const here = link.getAttribute("data-view") === (first === "try" ? "try" : "jobs");
     if (here) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
 }
 
+/** @param {boolean} lost */
 function showBanner(lost) {
   banner.hidden = !lost;
   banner.replaceChildren(

@@ -2,7 +2,13 @@
 import { element } from "./dom.js";
 import { icon } from "./icons.js";
 
-/** The menu; Escape or a click elsewhere closes it. `build` makes its content each time it is opened. */
+/**
+ * The menu; Escape or a click elsewhere closes it. `build` makes its content each time it is opened.
+ * @param {string} words
+ * @param {string} drawing
+ * @param {Attributes} attributes
+ * @param {() => HTMLElement[]} build
+ */
 export function menu(words, drawing, attributes, build) {
   const content = element("div", { class: "menu-box" });
   const summary = element(
@@ -13,7 +19,9 @@ export function menu(words, drawing, attributes, build) {
     icon("down"),
   );
   const box = element("details", { class: "menu" }, summary, content);
-  const shut = (event) => !box.contains(event.target) && box.removeAttribute("open");
+  const shut = (/** @type {Event} */ event) => {
+    if (event.target instanceof Node && !box.contains(event.target)) box.open = false;
+  };
   box.addEventListener("toggle", () => {
     if (box.open) content.replaceChildren(...build());
     if (box.open) document.addEventListener("pointerdown", shut);
@@ -26,9 +34,8 @@ export function menu(words, drawing, attributes, build) {
     box.open = false;
     summary.focus();
   });
-  box.addEventListener(
-    "focusout",
-    (event) => event.relatedTarget && !box.contains(event.relatedTarget) && (box.open = false),
-  );
+  box.addEventListener("focusout", (event) => {
+    if (event.relatedTarget instanceof Node && !box.contains(event.relatedTarget)) box.open = false;
+  });
   return box;
 }

@@ -8,13 +8,16 @@ import { bytes, percent } from "./format.js";
 import { progressBar } from "./job_card.js";
 import { jobOptions } from "./job_options.js";
 import { go } from "./router.js";
-import { server } from "./server.js";
+import { serverInfo } from "./server.js";
 import { toast } from "./toasts.js";
 import { zipPicker } from "./zip_picker.js";
 
-/** Open it; with a file it begins at the upload. */
+/**
+ * Open it; with a file it begins at the upload.
+ * @param {File | null} [file]
+ */
 export function openNewJob(file = null) {
-  const { root, limits } = server.info;
+  const { root, limits } = serverInfo();
   const giving = new AbortController();
   const picker = root ? folderPicker(check) : null;
   const zip = zipPicker(limits.archive_bytes, check);
@@ -42,17 +45,19 @@ export function openNewJob(file = null) {
   check();
 
   function check() {
-    send.disabled = sources.chosen() === "zip" ? !zip.file() : picker.choice.images === null;
+    send.disabled = sources.chosen() === "zip" ? !zip.file() : !picker?.choice.images;
     send.title = send.disabled ? "Choose the images first" : "";
   }
 
+  /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
     if (send.disabled) return;
     trouble.textContent = "";
     send.disabled = true;
     try {
-      const job = await (sources.chosen() === "zip" ? sendZip() : sendFolder());
+      const archive = zip.file();
+      const job = await (sources.chosen() === "zip" && archive ? sendZip(archive) : sendFolder());
       learn(job);
       dialog.close();
       toast("The job is submitted.");
@@ -65,13 +70,14 @@ export function openNewJob(file = null) {
   }
 
   function sendFolder() {
-    const { images, labels } = picker.choice;
-    return ask("v1/jobs", { method: "POST", json: { images, labels, ...options.values() }, signal: giving.signal });
+    const json = { images: picker?.choice.images, labels: picker?.choice.labels, ...options.values() };
+    return ask("v1/jobs", { method: "POST", json, signal: giving.signal });
   }
 
-  function sendZip() {
-    const archive = zip.file();
+  /** @param {File} archive */
+  function sendZip(archive) {
     sending.hidden = false;
+    /** @param {number} share */
     const tell = (share) => {
       progress.update(share);
       setText(
@@ -86,8 +92,18 @@ export function openNewJob(file = null) {
   }
 }
 
-/** Radio buttons that look like tabs. */
+/**
+ * Radio buttons that look like tabs.
+ * @param {HTMLElement | undefined} folder
+ * @param {HTMLElement} zip
+ * @param {() => void} changed
+ */
 function sourceTabs(folder, zip, changed) {
+  /**
+   * @param {string} value
+   * @param {string} words
+   * @param {boolean} off
+   */
   const radio = (value, words, off) =>
     element(
       "label",
@@ -105,7 +121,9 @@ function sourceTabs(folder, zip, changed) {
   const note =
     !folder && element("p", { class: "note" }, "Folders can be named when the server is started with --root.");
   const box = element("div", {}, rows, note, folder, zip);
-  const input = (value) => rows.querySelector(`[value=${value}]`);
+  const input = (/** @type {string} */ value) =>
+    /** @type {HTMLInputElement} */ (rows.querySelector(`[value=${value}]`));
+  /** @param {string} value */
   const choose = (value) => {
     input(value).checked = true;
     show();

@@ -4,8 +4,14 @@ import { basename, listed } from "./format.js";
 import { hrefOf, route } from "./router.js";
 import { sameTags } from "./saver.js";
 import { problem, toast } from "./toasts.js";
+/** @import { Saver } from "./saver.js" */
 
-/** A change was refused because somebody else was faster: what they did, and a click to have one's own way. */
+/**
+ * A change was refused because somebody else was faster: what they did, and a click to have one's own way.
+ * @param {Job} job
+ * @param {Saver} saver
+ * @param {import("./saver.js").Conflict} conflict
+ */
 export function tellConflict(job, saver, { mine, before }) {
   const { item } = saver;
   const text = `“${basename(item.image)}” was changed by somebody else meanwhile: ${difference(job, before, item)}. Your change was not stored: ${wishText(job, mine)}.`;
@@ -14,15 +20,24 @@ export function tellConflict(job, saver, { mine, before }) {
   offer(saver, toast(text, "problem", again("Store mine anyway", saver, mine), look));
 }
 
-/** A change was not stored; when the server may take it later, a click sends it again. */
+/**
+ * A change was not stored; when the server may take it later, a click sends it again.
+ * @param {Saver} saver
+ * @param {import("./saver.js").Failing} failing
+ */
 export function tellFailed(saver, { mine, error }) {
   const before = `The change of “${basename(saver.item.image)}” was not stored.`;
-  const passing = error.status === 0 || error.status >= 500;
-  if (!passing) return problem(error, before);
-  return offer(saver, toast(`${before} ${error.message}`, "problem", again("Send it again", saver, mine)));
+  const passing = error.status === 0 || (error.status ?? 0) >= 500;
+  if (!passing) problem(error, before);
+  else offer(saver, toast(`${before} ${error.message}`, "problem", again("Send it again", saver, mine)));
 }
 
-/** What others made of an image: "tags are now cat and dog; accepted". */
+/**
+ * What others made of an image: "tags are now cat and dog; accepted".
+ * @param {Job} job
+ * @param {Item} before
+ * @param {Item} now
+ */
 export function difference(job, before, now) {
   const parts = [];
   if (before.state !== now.state) parts.push(now.state);
@@ -32,12 +47,20 @@ export function difference(job, before, now) {
   return parts.join("; ") || "it was stored again";
 }
 
-/** "cat and dog"; null is every class. */
+/**
+ * "cat and dog"; null is every class.
+ * @param {Job} job
+ * @param {number[] | null} tags
+ */
 function tagsText(job, tags) {
   if (tags === null) return "any";
   return listed(job.classes.filter((one) => tags.includes(one.id)).map((one) => one.name)) || "none";
 }
 
+/**
+ * @param {Job} job
+ * @param {Wishes} wishes
+ */
 function wishText(job, { tags, verdict }) {
   const parts = [];
   if (tags !== undefined) parts.push(`tags ${tagsText(job, tags)}`);
@@ -46,11 +69,20 @@ function wishText(job, { tags, verdict }) {
   return parts.join("; ");
 }
 
+/**
+ * @param {string} words
+ * @param {Saver} saver
+ * @param {Wishes} mine
+ */
 function again(words, saver, mine) {
   return button(words, { class: "primary", onclick: () => saver.set(mine) });
 }
 
-/** An offer is out of date once something newer of the image is stored. */
+/**
+ * An offer is out of date once something newer of the image is stored.
+ * @param {Saver} saver
+ * @param {HTMLElement} notice
+ */
 function offer(saver, notice) {
-  saver.addEventListener("saved", () => notice.remove(), { once: true });
+  saver.on("saved", () => notice.remove(), { once: true });
 }

@@ -3,7 +3,8 @@ import { ask } from "./api.js";
 import { feed, jobs, learn } from "./connection.js";
 import { element, throttle } from "./dom.js";
 import { filterBar } from "./filters.js";
-import { listOf, USUAL } from "./items.js";
+import { unusual, USUAL } from "./item_filter.js";
+import { listOf } from "./items.js";
 import { jobHeader } from "./job_header.js";
 import { followClasses, followImages } from "./job_events.js";
 import { isOver, nameOf } from "./job_facts.js";
@@ -15,14 +16,22 @@ import { VirtualGrid } from "./virtual_grid.js";
 
 const REFRESH = 1500;
 
-/** Show them until the signal ends. */
+/**
+ * Show them until the signal ends.
+ * @param {HTMLElement} root
+ * @param {AbortSignal} signal
+ * @param {string} id
+ */
 export async function showResults(root, signal, id) {
   document.title = "Results – swsss";
   root.classList.add("results");
   root.append(element("div", { class: "skeleton tall", "aria-label": "Loading", "aria-busy": "true" }));
   try {
     if (!jobs.has(id)) learn(await ask(`v1/jobs/${id}`, { signal }));
-    if (!signal.aborted) build(root, signal, id);
+    const job = jobs.get(id);
+    if (!job || signal.aborted) return;
+    const { at, ...asked } = route().query;
+    new Results(root, signal, job, { ...USUAL, ...asked }).begin(at === undefined ? null : Number(at));
   } catch (error) {
     if (!signal.aborted)
       root.replaceChildren(
@@ -34,126 +43,163 @@ export async function showResults(root, signal, id) {
   }
 }
 
-function build(root, signal, id) {
-  const job = jobs.get(id);
-  const { at, ...asked } = route().query;
-  let filter = { ...USUAL, ...asked };
-  let showing = new AbortController();
-  let grid = null;
-  let list = null;
-  let known = job;
-  const header = jobHeader(
-    job,
-    () => review(),
-    () => go("jobs"),
-  );
-  const bar = filterBar(job, filter, (now) => show(now), signal);
-  const place = element("div", { class: "place" });
-  document.title = `${nameOf(job)} – swsss`;
-  root.replaceChildren(header.box, bar.box, place);
-  signal.addEventListener("abort", () => showing.abort());
-  bindKeys(signal, { "/": () => bar.search.focus(), Escape: () => go("jobs") });
-  const refresh = throttle(REFRESH, () => signal.aborted || reread());
-  feed.addEventListener("job", ({ detail }) => detail.id === id && follow(detail), { signal });
-  feed.addEventListener("ready", again, { signal });
-  followImages(
-    id,
-    () => list,
-    () => reread(),
-    signal,
-  );
-  followClasses(job, signal);
-  feed.addEventListener("removed", ({ detail }) => detail === id && go("jobs"), { signal });
-  show(filter, at === undefined ? null : Number(at));
+class Results {
+  /**
+   * @param {HTMLElement} root
+   * @param {AbortSignal} signal
+   * @param {Job} job
+   * @param {Filter} filter
+   */
+  constructor(root, signal, job, filter) {
+    this.job = job;
+    this.signal = signal;
+    this.header = jobHeader(
+      job,
+      () => this.review(),
+      () => go("jobs"),
+    );
+    this.bar = filterBar(job, filter, (now) => this.show(now), signal);
+    this.place = element("div", { class: "place" });
+    this.refresh = throttle(REFRESH, () => signal.aborted || this.reread());
+    this.filter = filter;
+    this.list = listOf(job.id, filter);
+    this.showing = new AbortController();
+    this.grid = this.gridOf();
+    document.title = `${nameOf(job)} – swsss`;
+    root.replaceChildren(this.header.box, this.bar.box, this.place);
+    signal.addEventListener("abort", () => this.showing.abort());
+    bindKeys(signal, { "/": () => this.bar.search.focus(), Escape: () => go("jobs") });
+    this.listen();
+  }
 
-  /** Another filter: another list; the header and the bar stay. */
-  function show(now, focused = null) {
-    filter = now;
-    const query = Object.fromEntries(Object.entries(filter).filter(([key, value]) => value !== USUAL[key]));
-    stay(`jobs/${id}`, query);
-    showing.abort();
-    showing = new AbortController();
-    list = listOf(id, filter);
-    const back = list.total !== null;
+  listen() {
+    const { id } = this.job;
+    const { signal } = this;
+    feed.on("job", (now) => now.id === id && this.follow(now), { signal });
+    feed.on("ready", () => this.again(), { signal });
+    feed.on("removed", (gone) => gone === id && go("jobs"), { signal });
+    followImages(
+      id,
+      () => this.list,
+      () => this.reread(),
+      signal,
+    );
+    followClasses(this.job, signal);
+  }
+
+  /**
+   * Another filter: another list; the header and the bar stay.
+   * @param {Filter} filter
+   */
+  show(filter) {
+    this.showing.abort();
+    this.showing = new AbortController();
+    this.filter = filter;
+    this.list = listOf(this.job.id, filter);
+    this.grid = this.gridOf();
+    this.begin(null);
+  }
+
+  /**
+   * Show the list of the filter.
+   * @param {number | null} focused The place of the image that has the focus.
+   */
+  begin(focused) {
+    const { list, grid } = this;
+    const { signal } = this.showing;
     const { scroll } = list;
-    grid = new VirtualGrid({
-      list,
-      width: 168,
-      height: 34,
-      tile: tileOf(job, () => query),
-      label: "Images",
-      signal: showing.signal,
-    });
-    list.addEventListener("change", arrived, { signal: showing.signal });
-    list.addEventListener("problem", ({ detail }) => failed(detail), { signal: showing.signal });
-    place.replaceChildren(grid.element);
+    stay(`jobs/${this.job.id}`, unusual(this.filter));
+    list.on("change", () => this.arrived(), { signal });
+    list.on("problem", (error) => this.failed(error), { signal });
+    this.place.replaceChildren(grid.element);
     grid.layout();
-    if (!back) return list.need(0, 0);
-    arrived();
+    if (list.total === null) {
+      list.need(0, 0);
+      return;
+    }
+    this.arrived();
     grid.scrollTo(scroll);
     if (focused !== null) grid.focus(focused);
-    return reread();
+    this.reread();
   }
 
-  function arrived() {
-    bar.update(list.total, known);
-    if (list.total === 0) return place.replaceChildren(nothing());
-    if (!grid.element.isConnected) place.replaceChildren(grid.element);
+  gridOf() {
+    const { list, filter } = this;
+    const tile = tileOf(this.job, unusual(filter));
+    return new VirtualGrid({ list, width: 168, height: 34, tile, label: "Images", signal: this.showing.signal });
+  }
+
+  arrived() {
+    const { grid, list } = this;
+    this.bar.update(list.total, this.job);
+    if (list.total === 0) {
+      this.place.replaceChildren(this.nothing());
+      return;
+    }
+    if (!grid.element.isConnected) this.place.replaceChildren(grid.element);
     if (!grid.columns) grid.layout();
-    return grid.render();
+    grid.render();
   }
 
-  function reread() {
-    const [first, last] = grid.columns ? grid.range() : [0, 0];
-    list.refresh(first, last).catch((error) => problem(error));
-    bar.recount();
+  reread() {
+    const [first, last] = this.grid.columns ? this.grid.range() : [0, 0];
+    this.list.refresh(first, last).catch((error) => problem(error));
+    this.bar.recount();
   }
 
   /** After a lost connection: what was told meanwhile was not heard. */
-  async function again() {
+  async again() {
     try {
-      learn(await ask(`v1/jobs/${id}`, { signal }));
-      reread();
+      learn(await ask(`v1/jobs/${this.job.id}`, { signal: this.signal }));
+      this.reread();
     } catch (error) {
       if (error.status === 404) go("jobs");
     }
   }
 
-  function failed(error) {
-    if (list.total === null) place.replaceChildren(errorState(error, () => show(filter), false));
+  /** @param {Failure} error */
+  failed(error) {
+    if (this.list.total === null)
+      this.place.replaceChildren(errorState(error, () => this.show(this.filter), false));
     else problem(error);
   }
 
-  function follow(now) {
+  /** @param {Job} now */
+  follow(now) {
+    const before = this.job;
     const moved =
-      now.done !== known.done ||
-      now.state !== known.state ||
-      JSON.stringify(now.review) !== JSON.stringify(known.review);
-    known = now;
-    header.update(now);
-    bar.update(list.total, now);
-    if (moved && isOver(now)) reread();
-    else if (moved) refresh();
+      now.done !== before.done ||
+      now.state !== before.state ||
+      JSON.stringify(now.review) !== JSON.stringify(before.review);
+    this.job = now;
+    this.header.update(now);
+    this.bar.update(this.list.total, now);
+    if (moved && isOver(now)) this.reread();
+    else if (moved) this.refresh();
   }
 
-  function nothing() {
-    if (!isOver(known) && known.done === 0)
+  nothing() {
+    if (!isOver(this.job) && this.job.done === 0)
       return emptyState("image", "Nothing labelled yet", "The first images appear here as soon as they are labelled.");
-    if (JSON.stringify(filter) === JSON.stringify(USUAL))
+    if (JSON.stringify(this.filter) === JSON.stringify(USUAL))
       return emptyState("image", "No images", "This job has labelled nothing. Its message and its failures say why.");
     return emptyState(
       "search",
       "No image passes this filter",
       "Choose another state or class, or clear the search.",
-      bar.clearButton(),
+      this.bar.clearButton(),
     );
   }
 
-  async function review() {
-    // The first images may have come since the list was read.
-    const first = async () => (await list.at(0)) ?? (await list.refresh(0, 0), list.get(0));
-    const item = await first().catch((error) => problem(error) ?? null);
-    if (item === undefined) return void toast("There is no image to review in this filter.");
-    if (item) go(`jobs/${id}/images/${item.number}`, { ...filter, at: 0 });
+  async review() {
+    const { list } = this;
+    try {
+      // The first images may have come since the list was read.
+      const item = (await list.at(0)) ?? (await list.refresh(0, 0), list.get(0));
+      if (item) go(`jobs/${this.job.id}/images/${item.number}`, { ...this.filter, at: 0 });
+      else toast("There is no image to review in this filter.");
+    } catch (error) {
+      problem(error);
+    }
   }
 }

@@ -7,7 +7,10 @@ import { nameOf } from "./job_facts.js";
 import { jobOptions } from "./job_options.js";
 import { toast } from "./toasts.js";
 
-/** Open it with the options that the job has. */
+/**
+ * Open it with the options that the job has.
+ * @param {Job} job
+ */
 export function openRetry(job) {
   const options = jobOptions(job);
   const trouble = element("p", { class: "trouble", role: "alert" });
@@ -27,6 +30,7 @@ export function openRetry(job) {
   );
   const dialog = openDialog(`Try “${nameOf(job)}” again`, form, { wide: true });
 
+  /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
     if (send.disabled) return;

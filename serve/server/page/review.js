@@ -2,7 +2,8 @@
 import { ask } from "./api.js";
 import { feed, jobs, learn } from "./connection.js";
 import { basename } from "./format.js";
-import { listOf, USUAL } from "./items.js";
+import { unusual, USUAL } from "./item_filter.js";
+import { listOf } from "./items.js";
 import { followClasses, followImages } from "./job_events.js";
 import { bindKeys } from "./keys.js";
 import { difference } from "./notices.js";
@@ -16,10 +17,19 @@ import { go, route, stay } from "./router.js";
 import { saverOf, storedRevision } from "./saver.js";
 import { errorState, problem, toast } from "./toasts.js";
 import { viewTools } from "./view_tools.js";
+/** @import { ItemList } from "./items.js" */
+/** @import { Place } from "./review_list.js" */
 
+/** @type {Record<string, string>} */
 const DECIDED = { accepted: "Accepted", rejected: "Rejected", flagged: "Flagged" };
 
-/** Show it until the signal ends. */
+/**
+ * Show it until the signal ends.
+ * @param {HTMLElement} root
+ * @param {AbortSignal} signal
+ * @param {string} id
+ * @param {number} number
+ */
 export async function showReview(root, signal, id, number) {
   document.title = "Review – swsss";
   root.classList.add("review");
@@ -28,7 +38,8 @@ export async function showReview(root, signal, id, number) {
     const { at = "0", ...asked } = route().query;
     const list = listOf(id, { ...USUAL, ...asked });
     const place = await findPlace(id, list, number, Number(at));
-    if (!signal.aborted) new Review(root, signal, jobs.get(id), list).open(place);
+    const job = jobs.get(id);
+    if (job && !signal.aborted) new Review(root, signal, job, list, place).open(place);
   } catch (error) {
     if (!signal.aborted)
       root.replaceChildren(
@@ -41,8 +52,21 @@ export async function showReview(root, signal, id, number) {
 }
 
 class Review {
-  constructor(root, signal, job, list) {
-    Object.assign(this, { signal, job, list, opened: new AbortController(), moving: 0 });
+  /**
+   * @param {HTMLElement} root
+   * @param {AbortSignal} signal
+   * @param {Job} job
+   * @param {ItemList} list
+   * @param {Place} place
+   */
+  constructor(root, signal, job, list, place) {
+    this.signal = signal;
+    this.job = job;
+    this.list = list;
+    this.place = place;
+    this.saver = saverOf(job.id, place.item);
+    this.opened = new AbortController();
+    this.moving = 0;
     this.busy = busyLine();
     this.picture = new ReviewPicture(job, signal, this.busy);
     this.viewer = this.picture.viewer;
@@ -62,25 +86,33 @@ class Review {
       tools: this.tools.box,
     });
     root.replaceChildren(this.bar.box, this.picture.element, this.panel.box);
-    list.addEventListener("change", () => this.tellPlace(), { signal });
+    list.on("change", () => this.tellPlace(), { signal });
     this.listen(signal);
     signal.addEventListener("abort", () => this.opened.abort());
     beginChanges(job);
     bindKeys(signal, { ...reviewKeys(this), ...this.panel.chips.keys, ...this.tools.keys }, this.tools.released);
   }
 
-  /** Follow what others do to the image that is open, and to those around it. */
+  /**
+   * Follow what others do to the image that is open, and to those around it.
+   * @param {AbortSignal} signal
+   */
   listen(signal) {
     const { job, list } = this;
-    const mine = ({ detail }) => detail.job === job.id && detail.number === this.place?.item.number;
     const around = () => list.refresh(Math.max(0, this.place.index - 1), this.place.index + 1).catch(() => null);
-    feed.addEventListener("image", (event) => mine(event) && this.saver.heard(event.detail.revision), { signal });
-    feed.addEventListener("ready", () => this.place && (this.saver.reread(), around()), { signal });
+    const hear = (/** @type {{job: string, number: number, revision: number}} */ image) => {
+      if (image.job === job.id && image.number === this.place.item.number) this.saver.heard(image.revision);
+    };
+    feed.on("image", hear, { signal });
+    feed.on("ready", () => Promise.all([this.saver.reread(), around()]), { signal });
     followImages(job.id, () => list, around, signal);
     followClasses(job, signal);
   }
 
-  /** Show an image. */
+  /**
+   * Show an image.
+   * @param {Place} place
+   */
   async open(place) {
     this.opened.abort();
     this.opened = new AbortController();
@@ -88,9 +120,11 @@ class Review {
     this.place = place;
     this.saver = saverOf(this.job.id, place.item);
     followSaver(this.job, this.saver, place);
-    for (const name of ["change", "saved", "failed"]) this.saver.addEventListener(name, () => this.show(), { signal });
-    this.saver.addEventListener("saved", ({ detail }) => detail.mask && this.viewer.setMask(detail.mask), { signal });
-    this.saver.addEventListener("other", ({ detail }) => this.changedElsewhere(detail), { signal });
+    this.saver.on("change", () => this.show(), { signal });
+    this.saver.on("failed", () => this.show(), { signal });
+    this.saver.on("saved", () => this.show(), { signal });
+    this.saver.on("saved", ({ mask }) => mask && this.viewer.setMask(mask), { signal });
+    this.saver.on("other", (before) => this.changedElsewhere(before), { signal });
     this.panel.open(place.item);
     this.show();
     stay(`jobs/${this.job.id}/images/${place.item.number}`, { ...this.query(), at: place.index });
@@ -99,7 +133,10 @@ class Review {
     if (!signal.aborted) place.prepare(this.job.id);
   }
 
-  /** Somebody else, or the job itself, has made something else of the open image. */
+  /**
+   * Somebody else, or the job itself, has made something else of the open image.
+   * @param {Item} before
+   */
   changedElsewhere(before) {
     const { item } = this.saver;
     this.show();
@@ -119,15 +156,15 @@ class Review {
   }
 
   tellPlace() {
-    if (!this.place) return;
     this.place.locate();
     this.bar.tell(this.place, this.list.total);
   }
 
   query() {
-    return Object.fromEntries(Object.entries(this.list.filter).filter(([key, value]) => value !== USUAL[key]));
+    return unusual(this.list.filter);
   }
 
+  /** @param {number} tag */
   toggle(tag) {
     if (this.saver.item.state === "failed") return;
     const tags = this.saver.wanted.tags ?? [];
@@ -136,13 +173,17 @@ class Review {
     });
   }
 
-  /** Store a change, and remember what was before. */
+  /**
+   * Store a change, and remember what was before.
+   * @param {Wishes} part
+   */
   change(part) {
     rememberChange(this.job, this.saver, this.place);
     this.saver.set(part);
-    if ("verdict" in part) this.place.settle({ ...this.saver.item, verdict: part.verdict });
+    if (part.verdict !== undefined) this.place.settle({ ...this.saver.item, verdict: part.verdict });
   }
 
+  /** @param {Verdict} verdict */
   decide(verdict) {
     if (this.saver.item.state === "failed") return;
     const again = this.saver.wanted.verdict === verdict;
@@ -153,12 +194,17 @@ class Review {
 
   async undo() {
     const last = lastChange();
-    if (!last) return void toast("There is nothing to undo.");
+    if (!last) {
+      toast("There is nothing to undo.");
+      return;
+    }
     try {
       if (last.number !== this.place.item.number)
         await this.open(await findPlace(this.job.id, this.list, last.number, last.index));
-      if (!isUntouched(this.saver))
-        return void toast("The image has changed since then, so your change of it is not taken back.", "problem");
+      if (!isUntouched(this.saver)) {
+        toast("The image has changed since then, so your change of it is not taken back.", "problem");
+        return;
+      }
       this.saver.set(last.before);
       this.place.settle({ ...this.saver.item, verdict: last.before.verdict });
       this.bar.say("Undone.");
@@ -167,6 +213,7 @@ class Review {
     }
   }
 
+  /** @param {number} step */
   async move(step) {
     this.moving += 1;
     const asked = this.moving;

@@ -2,14 +2,19 @@
 import { element, setText } from "./dom.js";
 import { count } from "./format.js";
 import { icon } from "./icons.js";
+/** @import { Place } from "./review_list.js" */
 
 /** A line that runs over the picture while something is stored or labelled. */
 export function busyLine(words = "Storing") {
   return element("div", { class: "busy", hidden: true }, element("span", { class: "unseen" }, words));
 }
 
-/** The bar; `tools` are the viewer's controls. */
+/**
+ * The bar; `tools` are the viewer's controls.
+ * @param {{back: () => void, move: (step: number) => void, undo: () => void, tools: HTMLElement}} calls
+ */
 export function reviewBar({ back, move, undo, tools }) {
+  /** @type {(drawing: string, words: string, call: () => void) => HTMLElement} */
   const tool = (drawing, words, call) =>
     element(
       "button",
@@ -40,11 +45,16 @@ export function reviewBar({ back, move, undo, tools }) {
   );
   return { box, tell, say };
 
+  /**
+   * @param {Place} place
+   * @param {number | null} total
+   */
   function tell({ index, inside }, total) {
-    if (total === null) return setText(where, "");
-    return setText(where, inside ? `${count(index + 1)} of ${count(total)}` : `${count(total)} left in this filter`);
+    if (total === null) setText(where, "");
+    else setText(where, inside ? `${count(index + 1)} of ${count(total)}` : `${count(total)} left in this filter`);
   }
 
+  /** @param {string} text */
   function say(text) {
     said.textContent = text;
   }

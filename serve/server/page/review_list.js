@@ -1,12 +1,21 @@
 /** Where the review stands in the list of the filter, also after an image has left the filter by a decision. */
 import { ask } from "./api.js";
-import { passes } from "./items.js";
+import { passes } from "./item_filter.js";
 import { prefetch } from "./masks.js";
+/** @import { ItemList } from "./items.js" */
 
 /** A place: `index`, `item`, and whether the item is (still) in the list at that index. */
 export class Place {
+  /**
+   * @param {ItemList} list
+   * @param {number} index
+   * @param {Item} item
+   */
   constructor(list, index, item) {
-    Object.assign(this, { list, index, item, inside: list.get(index)?.number === item.number });
+    this.list = list;
+    this.index = index;
+    this.item = item;
+    this.inside = list.get(index)?.number === item.number;
   }
 
   /** Find the item again after others have left the list, or come back. */
@@ -17,7 +26,10 @@ export class Place {
     return at;
   }
 
-  /** The place before (-1) or after (1), or null at the ends. */
+  /**
+   * The place before (-1) or after (1), or null at the ends.
+   * @param {number} step
+   */
   async beside(step) {
     // Without the item itself, the one after it has moved up to its index.
     this.locate();
@@ -26,7 +38,10 @@ export class Place {
     return item ? new Place(this.list, index, item) : null;
   }
 
-  /** Take over a new state: the item stays in the list, leaves it, or comes back. */
+  /**
+   * Take over a new state: the item stays in the list, leaves it, or comes back.
+   * @param {Item} item
+   */
   settle(item) {
     this.item = item;
     const { list } = this;
@@ -38,14 +53,23 @@ export class Place {
     this.inside = fits && list.total !== null;
   }
 
-  /** Load the pictures and masks of the neighbours. */
+  /**
+   * Load the pictures and masks of the neighbours.
+   * @param {string} job
+   */
   async prepare(job) {
     const after = this.inside ? this.index + 1 : this.index;
     for (const index of [after, after + 1, this.index - 1]) prefetch(job, await this.list.at(index).catch(() => null));
   }
 }
 
-/** The place of an image by its number; `at` is where it was seen last. */
+/**
+ * The place of an image by its number; `at` is where it was seen last.
+ * @param {string} job
+ * @param {ItemList} list
+ * @param {number} number
+ * @param {number} at
+ */
 export async function findPlace(job, list, number, at) {
   const item = await ask(`v1/jobs/${job}/images/${number}`);
   // Without the list there are no neighbours, but still this image.

@@ -5,6 +5,13 @@ import { basename, listed, percent } from "./format.js";
 import { icon } from "./icons.js";
 import { maskLegend } from "./legend.js";
 
+/**
+ * What the panel calls: `restore` and `allow` (every class) change the tags, with `rest` the focus goes back to the picture.
+ * @typedef {{toggle: (id: number) => void, decide: (verdict: Verdict) => void, restore: () => void, allow: () => void,
+ *   hide: (ids: Set<number>) => void, rest: () => void}} PanelCalls
+ */
+
+/** @type {{verdict: Verdict, words: string, key: string, drawing: string}[]} */
 const DECISIONS = [
   { verdict: "accepted", words: "Accept", key: "a", drawing: "check" },
   { verdict: "rejected", words: "Reject", key: "r", drawing: "cross" },
@@ -13,8 +20,8 @@ const DECISIONS = [
 
 /**
  * The panel.
- * @param {object} calls `toggle(id)`, `decide(verdict)`, `restore()`, `allow()` (every class), `hide(ids)`, `rest()` (the focus goes back to
- *   the picture).
+ * @param {Job} job
+ * @param {PanelCalls} calls
  */
 export function reviewPanel(job, calls) {
   const { classes } = job;
@@ -61,14 +68,21 @@ export function reviewPanel(job, calls) {
   );
   return { box, chips, open, update };
 
-  /** Another image. */
+  /**
+   * Another image.
+   * @param {Item} item
+   */
   function open(item) {
     title.replaceChildren(nameText(basename(item.image)));
     title.title = item.image;
     chips.reorder(item.tags);
   }
 
-  /** The state of the image: `item` as stored, `wanted` as wished for. */
+  /**
+   * The state of the image: `item` as stored, `wanted` as wished for.
+   * @param {Item} item
+   * @param {Required<Wishes>} wanted
+   */
   function update(item, wanted) {
     const failed = item.state === "failed";
     facts.replaceChildren(...factsOf(item, wanted));
@@ -95,13 +109,19 @@ export function reviewPanel(job, calls) {
   }
 }
 
+/** @param {number[] | null} tags */
 function noteOf(tags) {
   if (tags === null) return "Any: every class is allowed. A click allows only that class.";
   return tags.length ? "" : "None: only background is allowed.";
 }
 
+/**
+ * @param {Item} item
+ * @param {Required<Wishes>} wanted
+ */
 function factsOf(item, wanted) {
   const folder = item.image.slice(0, -basename(item.image).length - 1);
+  /** @type {([string, Child] | false | "")[]} */
   const rows = [
     folder && ["Folder", nameText(folder)],
     item.width > 0 && ["Size", `${item.width} × ${item.height}`],
@@ -109,9 +129,13 @@ function factsOf(item, wanted) {
     wanted.verdict && ["Decision", element("span", { class: `verdict ${wanted.verdict}` }, wanted.verdict)],
     item.changed && ["Tags", "changed"],
   ];
-  return rows.filter(Boolean).flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, value)]);
+  return rows.flatMap((row) => (row ? [element("dt", {}, row[0]), element("dd", {}, row[1])] : []));
 }
 
+/**
+ * @param {{verdict: Verdict, words: string, key: string, drawing: string}} one
+ * @param {PanelCalls} calls
+ */
 function decision({ verdict, words, key, drawing }, { decide, rest }) {
   const made = element(
     "button",

@@ -2,12 +2,18 @@
 import { Viewer } from "./canvas.js";
 import { element } from "./dom.js";
 import { maskOfItem, pictureOf } from "./masks.js";
+/** @import { Saver } from "./saver.js" */
 
 // Until then the picture before stays: a flash of nothing would disturb more.
 const PATIENCE = 150;
 
 /** `element` is the stage, `viewer` what it shows. */
 export class ReviewPicture {
+  /**
+   * @param {Job} job
+   * @param {AbortSignal} signal
+   * @param {HTMLElement} busy
+   */
   constructor(job, signal, busy) {
     this.job = job;
     this.viewer = new Viewer(job.classes, signal);
@@ -15,12 +21,19 @@ export class ReviewPicture {
     this.element = element("div", { class: "stage-frame" }, this.viewer.element, busy, this.failure);
   }
 
-  /** Load and show the image of a saver, unless the signal ends before. */
+  /**
+   * Load and show the image of a saver, unless the signal ends before.
+   * @param {Saver} saver
+   * @param {AbortSignal} signal
+   */
   async show(saver, signal) {
     const { item } = saver;
     const failed = item.state === "failed";
     this.tell(failed ? "This image could not be labelled." : "");
-    if (failed) return this.viewer.show(null, null);
+    if (failed) {
+      this.viewer.show(null, null);
+      return;
+    }
     const timer = setTimeout(() => signal.aborted || this.viewer.show(null, null), PATIENCE);
     try {
       const [picture, mask] = await Promise.all([pictureOf(this.job.id, item), maskOfItem(this.job.id, item)]);
@@ -32,16 +45,19 @@ export class ReviewPicture {
     } finally {
       clearTimeout(timer);
     }
-    return null;
   }
 
-  /** What the picture shows, in words. */
+  /**
+   * What the picture shows, in words.
+   * @param {Item} item
+   */
   describe(item) {
     const found = this.job.classes.filter((one) => item.found.includes(one.id)).map((one) => one.name);
     this.viewer.canvas.setAttribute("aria-label", `${item.image}, mask of ${found.join(", ") || "background only"}`);
-    this.viewer.canvas.dataset.version = item.version;
+    this.viewer.canvas.dataset.version = String(item.version);
   }
 
+  /** @param {string} text */
   tell(text) {
     this.failure.textContent = text;
     this.failure.hidden = !text;

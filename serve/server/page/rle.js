@@ -1,6 +1,10 @@
 /** COCO's compressed run lengths: column by column, five bits a character, from the third on as differences. */
 
-/** Decode the counts to run lengths that alternate between outside and inside. */
+/**
+ * Decode the counts to run lengths that alternate between outside and inside.
+ * @param {string} counts
+ * @returns {number[]}
+ */
 export function runs(counts) {
   const lengths = [];
   for (let at = 0; at < counts.length;) {
@@ -21,7 +25,12 @@ export function runs(counts) {
   return lengths;
 }
 
-/** Write a class id wherever its runs are inside: into ids, row by row. */
+/**
+ * Write a class id wherever its runs are inside: into ids, row by row.
+ * @param {RunLengths} runLengths
+ * @param {Uint8Array} ids
+ * @param {number} value
+ */
 export function paintRuns({ size: [height, width], counts }, ids, value) {
   let position = 0;
   let inside = false;
@@ -35,7 +44,11 @@ export function paintRuns({ size: [height, width], counts }, ids, value) {
   }
 }
 
-/** The mask of a label answer: class ids row by row; what no class covers is background. */
+/**
+ * The mask of a label answer: class ids row by row; what no class covers is background.
+ * @param {LabelAnswer} answer
+ * @returns {Mask}
+ */
 export function maskOf(answer) {
   const ids = new Uint8Array(answer.width * answer.height);
   for (const one of answer.classes) if (one.rle) paintRuns(one.rle, ids, one.id);

@@ -6,18 +6,32 @@ export function route() {
   return { path: path.split("/").filter(Boolean), query: Object.fromEntries(new URLSearchParams(query)) };
 }
 
-/** The address of a view; empty values are left out. */
+/**
+ * The address of a view; empty values are left out.
+ * @param {string} path
+ * @param {Record<string, QueryValue>} [query]
+ */
 export function hrefOf(path, query = {}) {
-  const kept = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  const kept = Object.entries(query)
+    .filter(([, value]) => value !== "" && value !== null && value !== undefined)
+    .map(([key, value]) => [key, String(value)]);
   return `#/${path}${kept.length ? `?${new URLSearchParams(kept)}` : ""}`;
 }
 
-/** Go to a view. */
+/**
+ * Go to a view.
+ * @param {string} path
+ * @param {Record<string, QueryValue>} [query]
+ */
 export function go(path, query) {
   location.hash = hrefOf(path, query);
 }
 
-/** Change the address of the view that stays: "back" then leads to the view before it. */
+/**
+ * Change the address of the view that stays: "back" then leads to the view before it.
+ * @param {string} path
+ * @param {Record<string, QueryValue>} [query]
+ */
 export function stay(path, query) {
   history.replaceState(null, "", hrefOf(path, query));
 }

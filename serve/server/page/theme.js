@@ -3,7 +3,9 @@ import { element } from "./dom.js";
 import { icon } from "./icons.js";
 
 const ORDER = ["", "light", "dark"];
+/** @type {Record<string, string>} */
 const WORDS = { "": "as the system", light: "light", dark: "dark" };
+/** @type {Record<string, string>} */
 const ICONS = { "": "half", light: "sun", dark: "moon" };
 
 /** A button that goes through the themes; the choice is kept for the next visit. */

@@ -5,12 +5,13 @@ import { basename, percent } from "./format.js";
 import { icon } from "./icons.js";
 import { hrefOf } from "./router.js";
 
+/** @type {Record<string, string>} */
 const VERDICTS = { accepted: "check", rejected: "cross", flagged: "flag" };
 
 /**
  * Makes the tiles of a job.
- * @param {object} job The job; its classes give the names.
- * @param {() => object} query The filter, for the address of the review.
+ * @param {Job} job The job; its classes give the names.
+ * @param {Partial<Filter>} query The filter, for the address of the review.
  */
 export function tileOf(job, query) {
   const names = new Map(job.classes.map((one) => [one.id, one.name]));
@@ -26,8 +27,22 @@ export function tileOf(job, query) {
     let drawn = "";
     return { link, update };
 
+    /**
+     * @param {Item | undefined} item
+     * @param {number} index
+     * @param {boolean} quick
+     */
     function update(item, index, quick) {
-      if (!item) return clear();
+      if (item) draw(item, index, quick);
+      else clear();
+    }
+
+    /**
+     * @param {Item} item
+     * @param {number} index
+     * @param {boolean} quick
+     */
+    function draw(item, index, quick) {
       const state = JSON.stringify([
         item.number,
         item.version,
@@ -40,15 +55,18 @@ export function tileOf(job, query) {
       if (state === drawn) return;
       // The text is cheap; a picture that is gone before it arrives is not.
       if (!quick) drawn = state;
-      link.href = hrefOf(`jobs/${job.id}/images/${item.number}`, { ...query(), at: index });
+      link.href = hrefOf(`jobs/${job.id}/images/${item.number}`, { ...query, at: index });
       link.title = item.image;
       setText(name, basename(item.image));
       describe(item);
-      if (item.state === "failed") return fail();
       const source = address(`v1/jobs/${job.id}/images/${item.number}/thumbnail`, { v: item.version });
-      if (quick || picture.getAttribute("src") === source) return;
-      link.className = "tile waiting";
-      picture.src = source;
+      if (item.state === "failed") {
+        link.className = "tile failed";
+        picture.removeAttribute("src");
+      } else if (!quick && picture.getAttribute("src") !== source) {
+        link.className = "tile waiting";
+        picture.src = source;
+      }
     }
 
     function clear() {
@@ -62,11 +80,7 @@ export function tileOf(job, query) {
       marks.replaceChildren();
     }
 
-    function fail() {
-      link.className = "tile failed";
-      picture.removeAttribute("src");
-    }
-
+    /** @param {Item} item */
     function describe(item) {
       const failed = item.state === "failed";
       const lacking = item.not_found.map((id) => names.get(id) ?? id);
@@ -76,7 +90,7 @@ export function tileOf(job, query) {
         item.verdict && mark(VERDICTS[item.verdict], item.verdict, item.verdict),
         item.changed && mark("pencil", "changed", "Tags changed"),
         lacking.length > 0 && mark("warn", "lacking", `No pixels of: ${lacking.join(", ")}`),
-      ].filter(Boolean);
+      ].filter((one) => one !== false && one !== "");
       marks.replaceChildren(...shown);
       const said = failed ? "failed" : `${percent(item.confidence, 0)} confidence`;
       const folder = item.image.slice(0, -basename(item.image).length - 1);
@@ -89,6 +103,11 @@ export function tileOf(job, query) {
   };
 }
 
+/**
+ * @param {string} drawing
+ * @param {string} kind
+ * @param {string} words
+ */
 function mark(drawing, kind, words) {
   return element("span", { class: `mark ${kind}`, title: words }, icon(drawing));
 }

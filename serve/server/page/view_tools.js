@@ -1,11 +1,16 @@
 /** The controls of a viewer: opacity, outlines, zoom; their settings stay while the page is open. */
 import { element } from "./dom.js";
 import { icon } from "./icons.js";
+/** @import { Viewer } from "./canvas.js" */
 
 const kept = { opacity: 0.55, outline: false };
 
-/** The controls; `keys` are theirs, to be bound by the view. */
+/**
+ * The controls; `keys` are theirs, to be bound by the view.
+ * @param {Viewer} viewer
+ */
 export function viewTools(viewer) {
+  /** @type {HTMLInputElement} */
   const slider = element("input", {
     type: "range",
     min: 0,
@@ -13,10 +18,11 @@ export function viewTools(viewer) {
     step: 1,
     value: 100 * kept.opacity,
     "aria-label": "Opacity of the mask",
-    oninput: () => opacity(slider.value / 100),
+    oninput: () => opacity(slider.valueAsNumber / 100),
   });
   // After a drag the arrow keys are for the images again.
   slider.addEventListener("pointerup", () => viewer.element.focus({ preventScroll: true }));
+  /** @type {(drawing: string, words: string, call: () => void) => HTMLElement} */
   const tool = (drawing, words, call) =>
     element(
       "button",
@@ -51,12 +57,14 @@ export function viewTools(viewer) {
   setOutline(kept.outline);
   return { box, keys, released };
 
+  /** @param {number} value */
   function opacity(value) {
     kept.opacity = Math.round(100 * Math.min(1, Math.max(0, value))) / 100;
-    slider.value = 100 * kept.opacity;
+    slider.valueAsNumber = 100 * kept.opacity;
     viewer.set({ opacity: kept.opacity });
   }
 
+  /** @param {boolean} value */
   function setOutline(value) {
     kept.outline = value;
     outline.setAttribute("aria-pressed", String(value));

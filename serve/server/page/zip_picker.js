@@ -3,14 +3,20 @@ import { element, nameText } from "./dom.js";
 import { bytes } from "./format.js";
 import { icon } from "./icons.js";
 
-/** The picker; `changed` is called when a file is taken or refused. */
+/**
+ * The picker; `changed` is called when a file is taken or refused.
+ * @param {number} limit
+ * @param {() => void} changed
+ */
 export function zipPicker(limit, changed) {
+  /** @type {File | null} */
   let file = null;
+  /** @type {HTMLInputElement} */
   const input = element("input", {
     type: "file",
     accept: ".zip,application/zip",
     "aria-label": "Zip archive",
-    onchange: () => take(input.files[0]),
+    onchange: () => take(input.files?.[0]),
   });
   const words = element("p", {}, "Drop a zip here, or choose one");
   const note = element("small", {}, `Images in any folders and, if you like, one tags.csv. At most ${bytes(limit)}.`);
@@ -24,10 +30,11 @@ export function zipPicker(limit, changed) {
     event.preventDefault();
     event.stopPropagation();
     box.classList.remove("over");
-    take(event.dataTransfer.files[0]);
+    take(event.dataTransfer?.files[0]);
   });
   return { box, take, file: () => file };
 
+  /** @param {File | undefined} given */
   function take(given) {
     if (!given) return;
     const reason = refused(given, limit);
@@ -38,6 +45,10 @@ export function zipPicker(limit, changed) {
   }
 }
 
+/**
+ * @param {File} file
+ * @param {number} limit
+ */
 function refused(file, limit) {
   if (!file.name.toLowerCase().endsWith(".zip")) return `“${file.name}” is not a zip: pack the images into one.`;
   if (file.size > limit)

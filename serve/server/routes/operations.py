@@ -7,8 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
 
 from swsss.serve.server.bodies import JSON, check_type
 from swsss.serve.server.heads import CheckedFiles
@@ -42,8 +45,10 @@ def page_files() -> CheckedFiles:
 
 
 def docs_files() -> CheckedFiles:
-    """Swagger UI, from a package, so that it works offline."""
-    return CheckedFiles(directory=str(files("fastapi_offline") / "static"))
+    """Swagger UI, so that it works offline: the files that fastapi-offline's own application serves."""
+    served = next(route.app for route in FastAPIOffline().routes if isinstance(route, Mount))
+    assert isinstance(served, StaticFiles)
+    return CheckedFiles(directory=served.directory)
 
 
 _PAGE = page_files()
