@@ -83,7 +83,9 @@ def _count(file: BinaryIO, size: int, most: int) -> None:
         at += _HEADER.size + name + extra + comment
         count += 1
         if count > most:
-            raise UserError(f"The archive holds more than the {most} files taken here (--max-archive-files); send it in parts.")
+            raise UserError(
+                f"The archive holds more than the {most} files taken here (--max-archive-files); send it in parts."
+            )
     if at != len(data):
         raise _damaged("its table of contents is cut off")
 
