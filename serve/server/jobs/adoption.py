@@ -9,6 +9,7 @@ from swsss.data.below import OutsideError, check_below
 from swsss.serve.server.jobs.data_folder import DataFolder
 from swsss.serve.server.jobs.job_file import JOB_FILE, read_job_file
 from swsss.serve.server.jobs.records import Job
+from swsss.serve.server.jobs.restored import see_index
 from swsss.serve.server.jobs.store import JobStore
 
 log = structlog.get_logger()
@@ -28,6 +29,9 @@ def find_jobs(data: DataFolder, store: JobStore) -> list[Job]:
         if job is None:
             log.warning("folder left alone: it is not a job's, or its job.json is damaged", folder=str(folder))
             continue
+        see_index(job, folder)
+        if job.fresh:
+            job = job.now(fresh=False)
         found[job.id] = job
         if job is not listed.get(job.id):
             _put(store, job)

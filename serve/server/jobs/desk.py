@@ -18,7 +18,7 @@ from swsss.serve.server.jobs.store import JobStore
 from swsss.serve.server.jobs.submission import Submissions
 from swsss.serve.server.jobs.transitions import Transitions
 from swsss.serve.server.metrics import Metrics
-from swsss.serve.server.problems import not_found
+from swsss.serve.server.problems import conflict, not_found
 from swsss.serve.server.settings import Settings
 
 
@@ -72,8 +72,11 @@ class Desk:
         """The images of a job.
 
         Raises:
-            Refused: Its folder is gone (404).
+            Refused: Its folder is gone (404), or it is just being given other classes (409).
         """
+        job = self.runner.get(job_id)
+        if job is not None and job.fresh:
+            raise conflict("The job is just being given the classes of another model; ask again.")
         if not self.folder_of(job_id).is_dir():  # not made anew for a job that was just deleted
             raise not_found(f"The folder of the job '{job_id}' is gone.")
         return Index(self.folder_of(job_id) / "index.sqlite")
