@@ -1,6 +1,5 @@
 """What a start finds in the data folder: jobs of the list, jobs that only their folders know, and what a kill left."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
@@ -37,7 +36,8 @@ def find_jobs(data: DataFolder, store: JobStore) -> list[Job]:
             _put(store, job)
         elif not (folder / JOB_FILE).is_file():
             store.put_file(job)
-    _forget_lost(listed, found, store)
+    for job_id in listed.keys() - found.keys():  # it stays in the list: the disk may be mounted later
+        log.warning("job not shown: its folder is not there", job=job_id)
     return list(found.values())
 
 
@@ -86,13 +86,6 @@ def _finish_what_was_begun(data: DataFolder, store: JobStore) -> None:
         if done:
             log.info("leftover removed", kind=kind, name=name)
             store.end(kind, name)
-
-
-def _forget_lost(listed: Mapping[str, Job], found: Mapping[str, Job], store: JobStore) -> None:
-    """Jobs whose folders are gone: nothing is left of them, and a folder that is restored brings its job back."""
-    for job_id in listed.keys() - found.keys():
-        log.warning("job forgotten: its folder is gone", job=job_id)
-        store.remove(job_id)
 
 
 def _put(store: JobStore, job: Job) -> None:
