@@ -8,6 +8,7 @@ from swsss.serve.server.jobs.counts import ReviewCounts
 from swsss.serve.server.jobs.data_folder import DataFolder
 from swsss.serve.server.jobs.events import Events
 from swsss.serve.server.jobs.files import JobFiles
+from swsss.serve.server.jobs.index import Index
 from swsss.serve.server.jobs.labeller import JobLabeller, model_of
 from swsss.serve.server.jobs.records import ENDED, Job, State
 from swsss.serve.server.jobs.retention import Retention
@@ -17,7 +18,7 @@ from swsss.serve.server.jobs.store import JobStore
 from swsss.serve.server.jobs.submission import Submissions
 from swsss.serve.server.jobs.transitions import Transitions
 from swsss.serve.server.metrics import Metrics
-from swsss.serve.server.problems import not_found
+from swsss.serve.server.problems import conflict, not_found
 from swsss.serve.server.settings import Settings
 
 
@@ -64,6 +65,17 @@ class Desk:
         self.runner.close()
         self._retention.close()
         self.store.close()
+
+    def index_of(self, job_id: str) -> Index:
+        """The images of a job, for people to look at and review.
+
+        Raises:
+            Refused: Its folder is gone (404), or it is just being given other classes (409).
+        """
+        job = self.runner.get(job_id)
+        if job is not None and job.fresh:
+            raise conflict("The job is just being given the classes of another model; ask again.")
+        return self.files.index_of(job_id)
 
     def get(self, job_id: str) -> Job:
         """A job.

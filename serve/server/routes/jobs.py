@@ -158,7 +158,7 @@ async def _told(desk: Desk, job_id: str) -> ServerSentEvent:
 def _image(desk: Desk, job_id: str, number: int) -> ServerSentEvent | None:
     """An image as a reviewer left it; None when it, its job, or its index cannot be read by now."""
     try:
-        item = desk.files.index_of(job_id).item(number)
+        item = desk.index_of(job_id).item(number)
     except (Refused, OSError):
         return None
     if item is None:
