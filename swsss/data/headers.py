@@ -1,5 +1,6 @@
 """What is read from image files without decoding them: the size of a JPEG, whether it is whole, EXIF orientation."""
 
+import re
 import struct
 from typing import NamedTuple
 
@@ -14,6 +15,9 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15; th
 _BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})  # no length follows
 _SHORTEST = 10  # bytes of a start of scan and the end behind it
 _END = b"\xff\xd9"
+_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")  # in the pixels, 0xFF is followed by 0, or by a restart
+_MOST_SCANS, _MOST_MARKERS = 200, 10_000
+"""Of the pixels of a JPEG; real ones have a dozen. Decoders go through the whole picture for each."""
 
 
 class UndecodableError(ValueError):
@@ -54,7 +58,7 @@ def read_jpeg_header(data: bytes, *, whole: bool = True) -> JpegHeader:
         whole: Whether the end must be there; without it, `data` may be the beginning of a file.
 
     Raises:
-        UndecodableError: It is cut short, no JPEG, or a lossless one.
+        UndecodableError: It is cut short, no JPEG, a lossless one, or made to keep decoders busy for hours.
     """
     width = height = 0
     orientation = None
@@ -64,6 +68,8 @@ def read_jpeg_header(data: bytes, *, whole: bool = True) -> JpegHeader:
         if marker == _START_OF_SCAN:
             if whole and data.rfind(_END, at) < 0:
                 break
+            if whole:
+                _check_scans(data, at)
             return JpegHeader(width, height, orientation or 1)
         if marker == _LOSSLESS:  # only the newest libjpeg-turbo decodes them
             raise UndecodableError
@@ -73,6 +79,20 @@ def read_jpeg_header(data: bytes, *, whole: bool = True) -> JpegHeader:
             orientation = exif_orientation(data[at + 4 : at + 2 + length])
         at += 1 if marker == 0xFF else 2 if marker in _BARE else 2 + length
     raise UndecodableError(CUT_SHORT)
+
+
+def _check_scans(data: bytes, at: int) -> None:
+    """See that the pixels of a JPEG, which begin at `at`, come in no more scans than anybody needs."""
+    scans = 0
+    for _ in range(_MOST_MARKERS):
+        found = _MARKER.search(data, at)
+        if found is None or found[0] == _END:
+            return
+        scans += found[1][0] == _START_OF_SCAN
+        if scans > _MOST_SCANS:
+            break
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
+    raise UndecodableError
 
 
 def webp_size(data: bytes) -> tuple[int, int]:
