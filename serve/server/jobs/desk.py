@@ -1,5 +1,6 @@
 """The jobs of a server, put together; the one place that knows where a job's files are."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from swsss.serve.server.metrics import Metrics
 from swsss.serve.server.problems import not_found
 from swsss.serve.server.settings import Settings
 
+_UNPACKED_AT_ONCE = 2
+
 
 class Desk:
     """All jobs of a server.
@@ -33,6 +36,7 @@ class Desk:
     Attributes:
         new: Takes in new jobs.
         control: Pauses, resumes, retries, cancels and deletes them.
+        unpacking: Held while an archive is unpacked; what waits does not keep threads from other requests.
 
     Raises:
         UserError: The data folder cannot be used.
@@ -42,6 +46,7 @@ class Desk:
         self.settings, self.hub = settings, hub
         self.root = Root(settings.root)
         self.events = Events()
+        self.unpacking = asyncio.Semaphore(_UNPACKED_AT_ONCE)
         self.data = DataFolder(settings.data)
         self.store = JobStore(self.data)
         self._counts = ReviewCounts(self.folder_of)
