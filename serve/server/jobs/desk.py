@@ -1,5 +1,6 @@
 """The jobs of a server, put together."""
 
+import asyncio
 from collections.abc import Sequence
 
 from swsss.serve.server.hub import Hub, Model
@@ -21,6 +22,8 @@ from swsss.serve.server.metrics import Metrics
 from swsss.serve.server.problems import conflict, not_found
 from swsss.serve.server.settings import Settings
 
+_UNPACKED_AT_ONCE = 2
+
 
 class Desk:
     """All jobs of a server.
@@ -34,6 +37,7 @@ class Desk:
         new: Takes in new jobs.
         control: Pauses, resumes, retries, cancels and deletes them.
         files: Knows where their files are.
+        unpacking: Held while an archive is unpacked; what waits does not keep threads from other requests.
 
     Raises:
         UserError: The data folder cannot be used.
@@ -43,6 +47,7 @@ class Desk:
         self.settings, self.hub = settings, hub
         self.root = Root(settings.root)
         self.events = Events()
+        self.unpacking = asyncio.Semaphore(_UNPACKED_AT_ONCE)
         self.data = DataFolder(settings.data)
         self.store = JobStore(self.data)
         self.files = JobFiles(self.data, self.root)

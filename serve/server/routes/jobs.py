@@ -65,7 +65,8 @@ async def submit_archive(request: Request, desk: TheDesk, wishes: Annotated[Wish
     path = await asyncio.to_thread(desk.new.archive_path)
     try:
         await save_body(request, desk.settings.limits, path)
-        job = await asyncio.to_thread(desk.new.archive, path, wishes)
+        async with desk.unpacking:
+            job = await asyncio.to_thread(desk.new.archive, path, wishes)
     finally:
         await asyncio.shield(asyncio.to_thread(desk.new.archive_done, path))
     return await asyncio.to_thread(desk.public, job)
