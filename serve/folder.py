@@ -141,6 +141,11 @@ class LabelsFolder:
         """Bring what was noted to the disk."""
         self.journal.save()
 
+    def mark(self, name: str, value: str) -> None:
+        """Note a fact about the folder, on the disk at once."""
+        self.journal.note(name, value)
+        self.journal.save()
+
     def explain(self, error: sqlite3.Error) -> str:
         """What an error of the journal means, and what to do."""
         return explain(self.journal.path, error)

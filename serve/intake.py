@@ -143,8 +143,11 @@ class Intake:
             try:
                 total = self._budget.total
                 needed = check_image(self._engine.info, height, width, self.slots(item), total, on_gpu=self.on_gpu)
+                needed += path.stat().st_size  # which may be far larger than its picture
             except UserError as error:
                 raise UserError(f"{path} is too large: {error}") from None
+            except OSError as error:
+                raise UserError(f"{path} cannot be read as an image: {error.strerror}.") from None
         except UserError as error:
             return self._failed(item, error)
         return _Sized(item, width * height, needed)

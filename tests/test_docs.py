@@ -155,11 +155,16 @@ WITH_PYTHON = [page for page in PAGES if any(language == "python" for language, 
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.name)
-def test_pages__python_runs(page, model_file, tmp_path, monkeypatch):
-    """The blocks of a page, one after the other, in a folder with a model, a photo, and `images/` with `tags.csv`."""
+def test_pages__python_runs(page, model_file, tmp_path, monkeypatch, data, tiny):
+    """The blocks of a page, one after the other, in a folder with what they need.
+
+    A model, a photo, `images/` with `tags.csv`, a dataset directory, and settings for a run of seconds.
+    """
     make_photos(tmp_path, 3)
     save(tmp_path / "photo.jpg", picture(0))
     shutil.copy(model_file, tmp_path / "model.onnx")
+    shutil.copytree(data, tmp_path / "data")
+    shutil.copy(tiny, tmp_path / "settings.toml")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": page.stem}
     for language, text in fences(page):

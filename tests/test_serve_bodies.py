@@ -238,3 +238,12 @@ def test_healthz__while_bodies_come(server):
     for connection in held:
         connection.close()
     assert sorted(took)[-2] < 0.2
+
+
+def test_serving__long_quoted_cookie_keeps_nobody_waiting(model_file, tmp_path):
+    quoted = 'a="' + "\\\\" * 20_000 + '"'
+    with serving(model_file, tmp_path / "data", token="t" * 16) as client:
+        for path, status in [("/healthz", 200), ("/v1/jobs", 401)]:
+            started = time.process_time()
+            assert client.get(path, headers={"Cookie": quoted}).status_code == status
+            assert time.process_time() - started < 1

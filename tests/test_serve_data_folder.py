@@ -12,6 +12,7 @@ from serving import serving
 
 from swsss.errors import UserError
 from swsss.serve.server.jobs.data_folder import MARKER, DataFolder, remove_below
+from swsss.serve.server.jobs.store import JobStore
 
 PHOTOS = 3
 
@@ -67,6 +68,24 @@ def test_data__of_somebody_else(start, model_file, tmp_path):
     assert tree(tmp_path / "p") == before
 
 
+def test_data__marker_is_a_pipe(tmp_path):
+    """Nobody waits for what somebody may write into it."""
+    os.mkfifo(tmp_path / MARKER)
+    with pytest.raises(UserError):
+        DataFolder(tmp_path)
+
+
+def test_data__job_list_of_another_program(tmp_path):
+    """Marked as ours, with a database that is not: it stays as it is."""
+    DataFolder(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
+        database.execute("CREATE TABLE jobs (salary)")
+    with pytest.raises(UserError):
+        JobStore(DataFolder(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
+        assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("jobs",)]
+
+
 @pytest.mark.parametrize(
     "files",
     [
@@ -77,6 +96,10 @@ def test_data__of_somebody_else(start, model_file, tmp_path):
         {MARKER: b"mine"},
         {MARKER: b'{"program": "other", "format": 1}'},
         {MARKER: b'{"program": "swsss-serve", "format": 99}'},
+        {MARKER: b'{"program": "swsss-serve", "format": 1e400}'},
+        {MARKER: b"[" * 100_000},
+        {MARKER: b'{"program": "swsss-serve", "format": 1}', "jobs": b"mine"},
+        {MARKER: b'{"program": "swsss-serve", "format": 1}', "uploads": b"mine"},
         {".hidden": b"mine"},
     ],
 )
@@ -171,8 +194,14 @@ def test_links__never_followed(model_file, photos, copy, tmp_path):
 
 
 def test_job__folder_is_gone(model_file, photos, copy):
+    """It is not shown; when it is there again, as of a disk that was not mounted, so is the job."""
     data, job = copy
-    shutil.rmtree(data / "jobs" / job)
+    (data / "jobs" / job / "job.json").unlink()  # of an older version
+    (data / "jobs").rename(data.parent / "away")
     with serving(model_file, data, root=photos) as client:
         assert client.get("/v1/jobs").json()["jobs"] == []
         client.done()
+    (data.parent / "away" / job).rename(data / "jobs" / job)
+    with serving(model_file, data, root=photos) as client:
+        assert client.job(job)["state"] == "done"
+        assert sum(name.startswith("masks/") for name in client.archive(f"/v1/jobs/{job}/result.zip"))

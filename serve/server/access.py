@@ -73,6 +73,8 @@ class Access:
             await send(message)
 
         refused = self._refusal(scope, Headers(scope=scope), path)
+        # Nobody else needs them, and FastAPI would read them with Python's slow reader (CVE-2024-7592).
+        scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
         if refused is None:
             await self.app(scope, receive, with_headers)
             return

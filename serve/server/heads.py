@@ -8,7 +8,10 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_AS_THEY_ARE = (".zip", ".png", "/picture", "/thumbnail", "/events", "/export/cvat", "/export/label-studio")
+_AS_THEY_ARE = (
+    *(".zip", ".png", "/mask.json", "/picture", "/thumbnail"),
+    *("/events", "/export/cvat", "/export/label-studio"),
+)
 
 
 class Heads:

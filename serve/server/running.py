@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from swsss.serve.server.settings import Settings
 
 _KEEP_ALIVE_SECONDS = 20
 _LEAVE_SECONDS = 7
+_SWITCH_SECONDS = 0.0005
 _END_SECONDS = 13
 """From the wish to end to the end. Kubernetes kills after 30 s; what is running then goes on at the next start."""
 
@@ -92,6 +94,8 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
         UserError: As for `open_server`.
     """
     configure_logs()
+    # Of Python's threads one runs at a time: those that unpack or list must not hold up the one that answers.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     opened = open_server(settings)
     # A thread that is deep in an engine or a disk cannot be asked to end, and Python would wait for it.
     opened.server.exit_anyway = True

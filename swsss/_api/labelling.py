@@ -56,6 +56,9 @@ class Labeller:
     Args:
         engine: The model.
         memory: Bytes that images may take at a time; 0 for half of what there is.
+
+    Attributes:
+        engine: The model, for `label_folder`; private to swsss.
     """
 
     def __init__(self, engine: Engine, memory: int = 0) -> None:

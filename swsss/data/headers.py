@@ -1,5 +1,6 @@
 """What is read from image files without decoding them: the size of a JPEG, whether it is whole, EXIF orientation."""
 
+import re
 import struct
 from typing import NamedTuple
 
@@ -11,9 +12,12 @@ DAMAGED = "it is damaged, or of a kind that cannot be decoded"
 _ORIENTATION, _LONG = 0x0112, 4
 _START_OF_SCAN, _EXIF, _LOSSLESS = 0xDA, 0xE1, 0xC3
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15; three of these codes mean something else
-_BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})  # no length follows
 _SHORTEST = 10  # bytes of a start of scan and the end behind it
 _END = b"\xff\xd9"
+# In the header, these have a length; among the pixels, 0xFF is followed by 0 or a restart, unless they end.
+_SEGMENT = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])")
+_MOST_SCANS, _MOST_SEGMENTS = 200, 10_000
+"""Of a JPEG. Real ones have a dozen scans, and decoders go through the whole picture for each."""
 
 
 class UndecodableError(ValueError):
@@ -54,16 +58,22 @@ def read_jpeg_header(data: bytes, *, whole: bool = True) -> JpegHeader:
         whole: Whether the end must be there; without it, `data` may be the beginning of a file.
 
     Raises:
-        UndecodableError: It is cut short, no JPEG, or a lossless one.
+        UndecodableError: It is cut short, no JPEG, a lossless one, or made to keep decoders busy for hours.
     """
     width = height = 0
     orientation = None
     at = 2
-    while 0 <= (at := data.find(b"\xff", at)) <= len(data) - _SHORTEST:
+    for _ in range(_MOST_SEGMENTS):
+        found = _SEGMENT.search(data, at)
+        if found is None or found.start() > len(data) - _SHORTEST:
+            break
+        at = found.start()
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
         if marker == _START_OF_SCAN:
             if whole and data.rfind(_END, at) < 0:
                 break
+            if whole:
+                _check_scans(data, at)
             return JpegHeader(width, height, orientation or 1)
         if marker == _LOSSLESS:  # only the newest libjpeg-turbo decodes them
             raise UndecodableError
@@ -71,8 +81,22 @@ def read_jpeg_header(data: bytes, *, whole: bool = True) -> JpegHeader:
             height, width = struct.unpack_from(">2H", data, at + 5)
         elif marker == _EXIF and orientation is None and data.startswith(b"Exif\0\0", at + 4):
             orientation = exif_orientation(data[at + 4 : at + 2 + length])
-        at += 1 if marker == 0xFF else 2 if marker in _BARE else 2 + length
+        at += 2 + length
     raise UndecodableError(CUT_SHORT)
+
+
+def _check_scans(data: bytes, at: int) -> None:
+    """See that the pixels of a JPEG, which begin at `at`, come in no more scans than anybody needs."""
+    scans = 0
+    for _ in range(_MOST_SEGMENTS):
+        found = _SEGMENT.search(data, at)
+        if found is None or found[0] == _END:
+            return
+        scans += found[1][0] == _START_OF_SCAN
+        if scans > _MOST_SCANS:
+            break
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
+    raise UndecodableError
 
 
 def webp_size(data: bytes) -> tuple[int, int]:

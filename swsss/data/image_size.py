@@ -17,6 +17,9 @@ MAX_BYTES = 8 * MAX_PIXELS
 _HEAD = 1 << 20
 """Bytes in which nearly every header lies."""
 
+_LONGEST_HEAD = 64 << 20
+"""Bytes in which every header lies, but those of TIFFs, which may be anywhere."""
+
 
 def image_size(data: bytes) -> tuple[int, int]:
     """Width and height, in pixels as stored, of a JPEG, PNG, WebP, BMP, TIFF or GIF, told apart by content.
@@ -74,9 +77,10 @@ def _size_in(path: Path, within: Path | None) -> tuple[int, int]:
             try:
                 return image_size(head)
             except UndecodableError:
-                if whole:
+                if whole or not _has_signature(head):
                     raise
-                return image_size(head + file.read())
+                file.seek(0)
+                return image_size(file.read(None if head[:2] in {b"II", b"MM"} else _LONGEST_HEAD))
     except OSError as error:
         raise UndecodableError(str(error.strerror)) from None
     except ValueError as error:
@@ -118,6 +122,10 @@ _SIZES: dict[bytes, Callable[[bytes], tuple[int, int]]] = {
     b"GIF87a": _gif_size,
     b"GIF89a": _gif_size,
 }
+
+
+def _has_signature(data: bytes) -> bool:
+    return data.startswith((*_SIZES, b"RIFF"))
 
 
 def _size_of(data: bytes) -> Callable[[bytes], tuple[int, int]]:

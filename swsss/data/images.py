@@ -16,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from swsss.data.below import open_below
+from swsss.data.gif import check_gif
 from swsss.data.headers import DAMAGED, MAX_PIXELS, UndecodableError, exif_orientation, read_jpeg_header
 from swsss.data.image_size import check_file, image_size
 from swsss.data.png_chunks import PNG_SIGNATURE, reduced_png
@@ -177,6 +178,7 @@ def _decode_tiff(data: bytes) -> tuple[Pixels, int]:
 
 
 def _decode_gif(data: bytes) -> tuple[Pixels, int]:
+    check_gif(data)
     return _by_pillow(data, "GIF"), 1
 
 

@@ -12,6 +12,8 @@ from swsss.data.headers import CUT_SHORT, UndecodableError, check_size, exif_ori
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NEEDED = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
+_MOST_CHUNKS = 200_000
+"""Of a file; encoders put 8 KiB or more into one."""
 
 
 class ReducedPng(NamedTuple):
@@ -33,7 +35,10 @@ def reduced_png(data: bytes) -> ReducedPng:
         UndecodableError: It is cut short, damaged, or too large.
     """
     needed, orientation = [PNG_SIGNATURE], None
-    for kind, chunk in _chunks(data):
+    for number, (kind, chunk) in enumerate(_chunks(data)):
+        if (kind == b"IHDR") != (number == 0) or number >= _MOST_CHUNKS:
+            # A second header may promise another size than the first.
+            raise UndecodableError
         sound = zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:])
         if kind in _NEEDED:
             if not sound:

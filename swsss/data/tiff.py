@@ -22,6 +22,8 @@ _KINDS = {
 _PACKINGS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 _UNSIGNED, _SIGNED = 1, 2
 _LONGEST = 1 << 20  # pixels of a side that OpenCV decodes
+_LARGE_TILE = 1 << 24  # pixels; a larger one is made for its picture
+_MOST_ENTRIES = 0xFFFF  # as many as there are tags
 
 
 class Tiff(NamedTuple):
@@ -49,7 +51,10 @@ def plain_tiff(data: bytes) -> Tiff:
         raise UndecodableError(CUT_SHORT) from None
     width, height = directory.value(_WIDTH, 0), directory.value(_HEIGHT, 0)
     check_size(width, height)
-    check_size(directory.value(_TILE_WIDTH, 1), directory.value(_TILE_HEIGHT, 1))
+    tile = directory.value(_TILE_WIDTH, 1), directory.value(_TILE_HEIGHT, 1)
+    check_size(*tile)
+    if tile[0] * tile[1] > max(_LARGE_TILE, 2 * width * height):
+        raise UndecodableError
     samples, bits = _KINDS.get(directory.value(_PHOTOMETRIC, -1), ((), ()))
     known = (
         max(width, height) <= _LONGEST
@@ -87,6 +92,8 @@ class _Directory:
         (start,) = self._unpack("Q", 8) if self._big else self._unpack("I", 4)
         (count,) = self._unpack("Q" if self._big else "H", start)
         size, first = (20, start + 8) if self._big else (12, start + 2)
+        if count > _MOST_ENTRIES:
+            raise UndecodableError
         if first + count * size > len(data):
             raise UndecodableError(CUT_SHORT)
         self._entries: dict[int, list[int]] = {}

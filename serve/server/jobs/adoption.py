@@ -1,6 +1,5 @@
 """What a start finds in the data folder: jobs of the list, jobs that only their folders know, and what a kill left."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
@@ -9,6 +8,7 @@ from swsss.data.below import OutsideError, check_below
 from swsss.serve.server.jobs.data_folder import DataFolder
 from swsss.serve.server.jobs.job_file import JOB_FILE, read_job_file
 from swsss.serve.server.jobs.records import Job
+from swsss.serve.server.jobs.restored import see_index
 from swsss.serve.server.jobs.store import JobStore
 
 log = structlog.get_logger()
@@ -28,12 +28,16 @@ def find_jobs(data: DataFolder, store: JobStore) -> list[Job]:
         if job is None:
             log.warning("folder left alone: it is not a job's, or its job.json is damaged", folder=str(folder))
             continue
+        see_index(job, folder)
+        if job.fresh:
+            job = job.now(fresh=False)
         found[job.id] = job
         if job is not listed.get(job.id):
             _put(store, job)
         elif not (folder / JOB_FILE).is_file():
             store.put_file(job)
-    _forget_lost(listed, found, store)
+    for job_id in listed.keys() - found.keys():  # it stays in the list: the disk may be mounted later
+        log.warning("job not shown: its folder is not there", job=job_id)
     return list(found.values())
 
 
@@ -82,13 +86,6 @@ def _finish_what_was_begun(data: DataFolder, store: JobStore) -> None:
         if done:
             log.info("leftover removed", kind=kind, name=name)
             store.end(kind, name)
-
-
-def _forget_lost(listed: Mapping[str, Job], found: Mapping[str, Job], store: JobStore) -> None:
-    """Jobs whose folders are gone: nothing is left of them, and a folder that is restored brings its job back."""
-    for job_id in listed.keys() - found.keys():
-        log.warning("job forgotten: its folder is gone", job=job_id)
-        store.remove(job_id)
 
 
 def _put(store: JobStore, job: Job) -> None:

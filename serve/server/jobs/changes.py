@@ -78,13 +78,25 @@ def restore(database: sqlite3.Connection, item: Item) -> None:
     _replace(database, item.number, {"found": "[]", **made, "tags": json.dumps(item.original_tags), **_AS_MADE})
 
 
-def reset(database: sqlite3.Connection, reason: str) -> None:
-    """Make every image one that was not labelled yet, for this reason."""
+def is_reviewed(database: sqlite3.Connection) -> bool:
+    """Whether people have said something of an image."""
+    return database.execute("SELECT 1 FROM images WHERE verdict != '' OR changed LIMIT 1").fetchone() is not None
+
+
+def reset(database: sqlite3.Connection, reason: str) -> bool:
+    """Make every image one that was not labelled yet, for this reason, unless people have said something of one.
+
+    Returns:
+        Whether that was done.
+    """
+    if is_reviewed(database):
+        return False
     values = {**failed_values(Failed("", "waiting", reason)), **_AS_MADE, "verdict": "", "key": "", "mask": ""}
     values |= {"tags": "null", "original_tags": "null"}
     columns = ", ".join(f"{name} = :{name}" for name in values)
     database.execute(f"UPDATE images SET {columns}, version = version + 1, revision = revision + 1", values)  # noqa: S608
     database.execute("DELETE FROM present")
+    return True
 
 
 def _same(row: sqlite3.Row, values: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -87,7 +87,9 @@ class Corrections:
 
     async def _correct(self, job: Job, number: int, correction: Correction, expected: int | None) -> Item:
         before = await self.review.work(lambda: self.review.item(job, number))
-        kept = await self.review.work(lambda: self.desk.files.index_of(job.id).correct(number, correction, expected))
+        kept = await self.review.work(
+            lambda: self.desk.index_of(job.id).correct(number, correction, expected, self._check(job, correction))
+        )
         if kept is None:
             raise not_found(f"The job has no image number {number} any more.")
         if kept.revision != before.revision:
@@ -118,6 +120,20 @@ class Corrections:
             "cannot be labelled again; load it, or retry the job to label everything with another."
         )
 
+    def _check(self, job: Job, correction: Correction) -> Callable[[Item], None]:
+        """A check, while nothing else can change, that what is said of an image can be said of what it is now."""
+
+        def check(item: Item) -> None:
+            if self.desk.get(job.id).classes != job.classes:
+                raise conflict("The job has other classes by now; look at the image again.")
+            if correction.restored and not item.made:
+                raise Outdated(item)
+            row = item.made_row if correction.restored else item.row if item.state == "labelled" else None
+            if correction.verdict == "accepted" and (correction.label or row) is None:
+                raise conflict(f"{item.image} has no mask that could be accepted: {item.reason}")
+
+        return check
+
     def _keep(self, job: Job, item: Item, answer: Answer, verdict: Verdict | None, expected: int | None) -> Item:
         """Write the mask under a name of its own, then have the index name it: a kill leaves a pair that fits."""
         self.desk.get(job.id)  # a job deleted meanwhile gets no folder again
@@ -127,7 +143,8 @@ class Corrections:
             write_whole(folder / "masks" / name, encode_mask(answer.mask))
             if job.wishes.confidence:
                 write_whole(folder / "confidence" / name, encode_grey(answer.confidence))
-            kept = self.desk.files.index_of(job.id).correct(item.number, correction, expected)
+            check = self._check(job, correction)
+            kept = self.desk.index_of(job.id).correct(item.number, correction, expected, check)
             if kept is None:
                 raise not_found(f"The job has no image number {item.number} any more.")
         except BaseException:

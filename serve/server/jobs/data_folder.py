@@ -15,7 +15,7 @@ import structlog
 
 from swsss.data.files import write_whole
 from swsss.errors import UserError
-from swsss.serve.server.jobs.job_file import is_job_id, read_job_file
+from swsss.serve.server.jobs.job_file import is_job_id, read_job_file, read_small_file
 
 MARKER = "swsss-serve.json"
 JOB_LIST = "jobs.sqlite"
@@ -66,6 +66,8 @@ class DataFolder:
         for folder in (self.jobs, self.uploads):
             if folder.is_symlink():
                 raise UserError(f"{folder} is a link; mount the other place there, or name it with --data.")
+            if os.path.lexists(folder) and not folder.is_dir():
+                raise UserError(f"{folder} is not a directory; move it away.")
 
     def _is_new(self) -> bool:
         if not self.path.is_dir():
@@ -79,9 +81,9 @@ class DataFolder:
 
     def _check(self, marker: Path) -> None:
         try:
-            found = json.loads(marker.read_text(encoding="utf-8"))
+            found = json.loads(read_small_file(marker))
             ours, newest = found["program"] == "swsss-serve", int(found["format"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             ours, newest = False, 0
         if not ours:
             raise UserError(f"{marker} was not written by swsss-serve; choose another --data.")

@@ -103,6 +103,11 @@ def _connected(path: Path, mode: str = "rw") -> sqlite3.Connection:
     return database
 
 
+def read_token(database: sqlite3.Connection) -> int:
+    """The mark of an index; 0 when it has none."""
+    return int(database.execute("SELECT application_id AS token FROM pragma_application_id").fetchone()[0])
+
+
 def _format(database: sqlite3.Connection) -> int:
     row = database.execute("SELECT user_version AS format FROM pragma_user_version").fetchone()
     return int(row["format"])

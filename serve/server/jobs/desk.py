@@ -1,5 +1,6 @@
 """The jobs of a server, put together."""
 
+import asyncio
 from collections.abc import Sequence
 
 from swsss.serve.server.hub import Hub, Model
@@ -8,6 +9,7 @@ from swsss.serve.server.jobs.counts import ReviewCounts
 from swsss.serve.server.jobs.data_folder import DataFolder
 from swsss.serve.server.jobs.events import Events
 from swsss.serve.server.jobs.files import JobFiles
+from swsss.serve.server.jobs.index import Index
 from swsss.serve.server.jobs.labeller import JobLabeller, model_of
 from swsss.serve.server.jobs.records import ENDED, Job, State
 from swsss.serve.server.jobs.retention import Retention
@@ -17,8 +19,10 @@ from swsss.serve.server.jobs.store import JobStore
 from swsss.serve.server.jobs.submission import Submissions
 from swsss.serve.server.jobs.transitions import Transitions
 from swsss.serve.server.metrics import Metrics
-from swsss.serve.server.problems import not_found
+from swsss.serve.server.problems import conflict, not_found
 from swsss.serve.server.settings import Settings
+
+_UNPACKED_AT_ONCE = 2
 
 
 class Desk:
@@ -33,6 +37,7 @@ class Desk:
         new: Takes in new jobs.
         control: Pauses, resumes, retries, cancels and deletes them.
         files: Knows where their files are.
+        unpacking: Held while an archive is unpacked; what waits does not keep threads from other requests.
 
     Raises:
         UserError: The data folder cannot be used.
@@ -42,6 +47,7 @@ class Desk:
         self.settings, self.hub = settings, hub
         self.root = Root(settings.root)
         self.events = Events()
+        self.unpacking = asyncio.Semaphore(_UNPACKED_AT_ONCE)
         self.data = DataFolder(settings.data)
         self.store = JobStore(self.data)
         self.files = JobFiles(self.data, self.root)
@@ -64,6 +70,17 @@ class Desk:
         self.runner.close()
         self._retention.close()
         self.store.close()
+
+    def index_of(self, job_id: str) -> Index:
+        """The images of a job, for people to look at and review.
+
+        Raises:
+            Refused: Its folder is gone (404), or it is just being given other classes (409).
+        """
+        job = self.runner.get(job_id)
+        if job is not None and job.fresh:
+            raise conflict("The job is just being given the classes of another model; ask again.")
+        return self.files.index_of(job_id)
 
     def get(self, job_id: str) -> Job:
         """A job.

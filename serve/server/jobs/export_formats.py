@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
+from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.serve.convert import add_to
 from swsss.serve.formats import STREAMS
@@ -36,14 +37,17 @@ class JobFormats:
             opened = STREAMS[format_name](file, masks.place, masks.classes, prefix)
             self._sinks[format_name] = self._open.enter_context(opened)
 
-    def add(self, masks: JobMasks, item: Item, row: Labelled) -> Sequence[Failed]:
+    def add(self, masks: JobMasks, item: Item) -> Sequence[Failed]:
         """Add an image; where it is missing, and why."""
         if not self._sinks:
             return []
         try:
-            return add_to(self._sinks, row, masks.pixels(item, row))
+            newer, pixels = masks.read(item, lambda item: masks.pixels(item, item.row))
         except UserError as error:
-            return [Failed(row.image, "mask", str(error))]
+            return [Failed(item.image, "mask", str(error))]
+        if newer.version != item.version:
+            return [Failed(item.image, "mask", "It was changed while this was made.")]
+        return add_to(self._sinks, item.row, pixels)
 
     def finish(self, archive: StreamedArchive) -> Iterator[bytes]:
         """Complete all of them, and add them to an archive."""
@@ -85,9 +89,13 @@ def convert_failures(archive: StreamedArchive, taken: TakenImages, place: Path) 
 
 
 def _convert(masks: JobMasks, item: Item, sinks: dict[str, Sink], taken: TakenImages) -> None:
-    try:
+    def read(item: Item) -> tuple[Labelled, Pixels] | None:
         row = masks.row(item)
-        if row is not None:
-            taken.add_failed(*add_to(sinks, row, masks.pixels(item, row)))
+        return None if row is None else (row, masks.pixels(item, row))
+
+    try:
+        _, found = masks.read(item, read)
+        if found is not None:
+            taken.add_failed(*add_to(sinks, *found))
     except UserError as error:
         taken.add_failed(Failed(item.image, "mask", str(error)))

@@ -4,13 +4,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
 
 from swsss.data.below import open_below
 from swsss.errors import UserError
 from swsss.serve.folder import JOURNAL
 from swsss.serve.formats.cvat import label_map
-from swsss.serve.records import Failed, Labelled
+from swsss.serve.records import Failed
 from swsss.serve.server.jobs.corrected_tags import write_corrected_tags
 from swsss.serve.server.jobs.export_formats import JobFormats, convert_failures
 from swsss.serve.server.jobs.masks import JobMasks
@@ -52,16 +51,16 @@ def result_archive(masks: JobMasks, follow: Callable[[], bool]) -> Parts:
                 yield None
                 continue
             try:
-                item, row, file = _opened(masks, found)
+                item, file = masks.read(found, masks.open)
             except UserError as error:
                 taken.add_failed(Failed(found.image, "mask", str(error)))
                 yield b""
                 continue
             with file:
-                yield from archive.add_file(f"masks/{row.mask}", file)
+                yield from archive.add_file(f"masks/{item.mask}", file)
             yield from _confidence(archive, masks, item)
-            taken.add(row)
-            taken.add_failed(*formats.add(masks, item, row))
+            taken.add(item.row)
+            taken.add_failed(*formats.add(masks, item))
         if _has_tables(masks):
             yield from _tables(archive, masks, taken)
             yield from formats.finish(archive)
@@ -78,13 +77,13 @@ def made_archive(masks: JobMasks, follow: Callable[[], bool]) -> Parts:
                 yield None
                 continue
             taken.add(item.row)
-            for part in ("masks", "confidence"):
-                try:
-                    file = masks.open(item, part)
-                except UserError:
-                    continue
-                with file:
-                    yield from archive.add_file(f"{part}/{item.mask}", file)
+            try:
+                item, file = masks.read(item, masks.open)  # noqa: PLW2901 - as it is by now
+            except UserError:
+                continue
+            with file:
+                yield from archive.add_file(f"masks/{item.mask}", file)
+            yield from _confidence(archive, masks, item)
         for name in sorted(os.listdir(labels)) if labels.is_dir() else []:
             if not name.startswith((".", JOURNAL)):
                 yield from _beside(archive, labels, name)
@@ -101,12 +100,12 @@ def accepted_archive(masks: JobMasks) -> Parts:
         yield from archive.add("classes.txt", "".join(f"{name}\n" for name in masks.classes.names).encode())
         for item in masks.index.walk(masks.where, "image"):
             try:
-                _, row, file = _opened(masks, item)
+                _, file = masks.read(item, masks.open)
             except UserError:
                 continue
             with file:
-                yield from archive.add_file(f"masks/{row.mask}", file)
-            stems.write(f"{row.mask.removesuffix('.png')}\n")
+                yield from archive.add_file(f"masks/{item.mask}", file)
+            stems.write(f"{item.mask.removesuffix('.png')}\n")
         stems.flush()
         yield from archive.add_file("splits/accepted.txt", stems.buffer)
         write_corrected_tags(tags, masks)
@@ -151,24 +150,14 @@ def _followed(masks: JobMasks, taken: TakenImages, follow: Callable[[], bool]) -
             yield item
 
 
-def _opened(masks: JobMasks, item: Item) -> tuple[Item, Labelled, BinaryIO]:
-    """The mask of an image, and what is known of it; somebody may have corrected it since the item was read."""
-    try:
-        return item, item.row, masks.open(item)
-    except UserError:
-        newer = masks.index.item(item.number)
-        if newer is None or newer.revision == item.revision or newer.state != "labelled":
-            raise
-        return newer, newer.row, masks.open(newer)
-
-
 def _confidence(archive: StreamedArchive, masks: JobMasks, item: Item) -> Iterator[bytes]:
     try:
-        file = masks.open(item, "confidence")
+        newer, file = masks.read(item, lambda item: masks.open(item, "confidence"))
     except UserError:  # there is none, as of most jobs
         return
     with file:
-        yield from archive.add_file(f"confidence/{item.mask}", file)
+        if newer.version == item.version:
+            yield from archive.add_file(f"confidence/{item.mask}", file)
 
 
 def _beside(archive: StreamedArchive, labels: Path, name: str) -> Iterator[bytes]:

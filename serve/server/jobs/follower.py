@@ -1,5 +1,6 @@
 """Follows the run of a job: fills its index, counts, tells."""
 
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from swsss.serve.plan import Item
 from swsss.serve.records import Failed, Labelled
 from swsss.serve.server.jobs.index import Index
 
+INDEX = "index"
+"""What the journal calls the mark of the index that belongs to it."""
 _TOLD_SECONDS = 0.25
 
 
@@ -36,6 +39,7 @@ class JobFollower:
         self, index: Index, stop: Callable[[], bool], told: Told, count: Callable[[Labelled | Failed], None]
     ) -> None:
         self.stop, self._index, self._told_of, self._count = stop, index, told, count
+        self._folder: LabelsFolder | None = None
         self._rows: list[Labelled | Failed] = []
         self._keys: dict[str, str] = {}
         self._earlier = self._done = self._failed = 0
@@ -51,6 +55,8 @@ class JobFollower:
             return image in wanted and (key is None or folder.plan.item(image).key.hex() == key)
 
         wanted = folder.plan.wanted
+        self._folder = folder
+        self._mark()
         self._index.add(_labelled(folder), folder.key_of)
         self._index.keep_only(kept)
         self._earlier = earlier
@@ -77,9 +83,17 @@ class JobFollower:
 
     def finishing(self) -> None:
         """Manifest, formats and report are part of the job."""
+        self._mark()
 
     def converting(self, done: int, total: int) -> None:
         """The formats are part of finishing."""
+
+    def _mark(self) -> None:
+        """Mark index and journal as two of a kind; one of them out of a backup has another mark."""
+        token = 1 + secrets.randbelow(2**31 - 1)
+        assert self._folder is not None
+        self._folder.mark(INDEX, str(token))
+        self._index.set_token(token)
 
     def _tell(self) -> None:
         self._last = time.monotonic()

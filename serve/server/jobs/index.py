@@ -4,26 +4,15 @@ import errno
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from swsss.serve.records import Failed, Labelled
-from swsss.serve.server.jobs.changes import Correction, Outdated, relabel, reset, restore, take_in
-from swsss.serve.server.jobs.database import to_change, to_read
-from swsss.serve.server.jobs.rows import Item, Query, failed_values, item_of, labelled_values
+from swsss.serve.server.jobs.changes import Correction, Outdated, is_reviewed, relabel, reset, restore, take_in
+from swsss.serve.server.jobs.database import read_token, to_change, to_read
+from swsss.serve.server.jobs.rows import Counts, Item, Query, failed_values, item_of, labelled_values
 
 _ROWS_AT_A_TIME = 5000
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How many images people accepted, rejected, flagged, and gave other tags."""
-
-    accepted: int = 0
-    rejected: int = 0
-    flagged: int = 0
-    changed: int = 0
 
 
 class Index:
@@ -80,23 +69,48 @@ class Index:
             gone = [(row["image"],) for row in rows if not kept(row["image"], _key(row))]
             database.executemany("UPDATE images SET gone = 1, revision = revision + 1 WHERE image = ?", gone)
 
-    def reset(self) -> None:
+    def reset(self) -> bool:
         """Forget what is known of every image: all of them are to be labelled anew, with other classes.
 
         Rows and numbers stay and versions grow, for nobody to take an old picture for the new one.
+
+        Returns:
+            Whether that was done: nothing is forgotten once people have said something.
         """
         if not self._path.is_file():
-            return
+            return True
         with self._change() as database:
-            reset(database, "It is to be labelled again, with another model.")
+            return reset(database, "It is to be labelled again, with another model.")
 
-    def correct(self, number: int, correction: Correction, expected: int | None = None) -> Item | None:
+    def reviewed(self) -> bool:
+        """Whether people have said something, be it of an image that is hidden."""
+        with _explained(), to_read(self._path) as database:
+            return database is not None and is_reviewed(database)
+
+    def token(self) -> int | None:
+        """The mark that `set_token` left, 0 when none did; None when there is no index."""
+        with _explained(), to_read(self._path) as database:
+            return None if database is None else read_token(database)
+
+    def set_token(self, token: int) -> None:
+        """Mark it as the one that belongs to a journal with the same mark."""
+        with self._change(make=True) as database:
+            database.execute(f"PRAGMA application_id = {int(token)}")
+
+    def correct(
+        self,
+        number: int,
+        correction: Correction,
+        expected: int | None = None,
+        check: Callable[[Item], None] = lambda item: None,
+    ) -> Item | None:
         """Change an image, whole or not at all.
 
         Args:
             number: The image.
             correction: What changes. With another label the verdict on the old one goes, if none is given.
             expected: The revision it must still have; None for any.
+            check: Called with the image as it is before, and nothing is changed if it raises.
 
         Returns:
             The image as it is then, or None when there is none of that number.
@@ -112,6 +126,7 @@ class Index:
                 return None
             if expected is not None and item.revision != expected:
                 raise Outdated(item)
+            check(item)
             if correction.restored:
                 restore(database, item)
             elif correction.label is not None:
@@ -124,10 +139,10 @@ class Index:
                 )
             return _item(database, number)
 
-    def item(self, number: int) -> Item | None:
-        """One image, or None when there is none of that number."""
+    def item(self, number: int, where: str = "1") -> Item | None:
+        """One image, or None when there is none of that number that meets a condition."""
         with _explained(), to_read(self._path) as database:
-            return None if database is None else _item(database, number)
+            return None if database is None else _item(database, number, where)
 
     def items(self, query: Query) -> tuple[int, Sequence[Item]]:
         """How many images a query matches, and a page of them."""
@@ -151,16 +166,7 @@ class Index:
 
     def counts(self) -> Counts:
         """What people have said so far."""
-        query = (
-            "SELECT verdict, changed, count(*) AS images FROM images WHERE (verdict != '' OR changed) AND NOT gone "
-            "GROUP BY verdict, changed"
-        )
-        found = dict.fromkeys(("accepted", "rejected", "flagged", "changed"), 0)
-        for row in self._rows(query, []):
-            if row["verdict"] in found:
-                found[row["verdict"]] += row["images"]
-            found["changed"] += row["images"] if row["changed"] else 0
-        return Counts(**found)
+        return Counts.of(self._rows(Counts.QUERY, []))
 
     def _items(self, text: str, values: Sequence[object]) -> Sequence[Item]:
         with _explained():
@@ -183,8 +189,9 @@ def _explained() -> Iterator[None]:
         raise OSError(errno.EIO, f"the list of the job's images cannot be used ({error})") from None
 
 
-def _item(database: sqlite3.Connection, number: int) -> Item | None:
+def _item(database: sqlite3.Connection, number: int, where: str = "1") -> Item | None:
     if not 0 < number < 1 << 63:  # SQLite has no greater numbers
         return None
-    row = database.execute("SELECT * FROM images WHERE number = ? AND NOT gone", (number,)).fetchone()
+    query = f"SELECT * FROM images WHERE number = ? AND NOT gone AND ({where})"  # noqa: S608 - our own conditions
+    row = database.execute(query, (number,)).fetchone()
     return None if row is None else item_of(row)

@@ -69,14 +69,28 @@ def write_job_file(job: Job, folder: Path) -> None:
 def read_job_file(folder: Path) -> Job | None:
     """The job of a folder, or None when there is no `job.json` of ours in it."""
     try:
-        descriptor = os.open(folder / JOB_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return None
-            text = file.read(_MAX_BYTES + 1)
-        return job_from_json(text.decode(), folder)
+        return job_from_json(read_small_file(folder / JOB_FILE), folder)
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def read_small_file(path: Path) -> str:
+    """The text of a file of ours, which may be anything by now; no link is followed, and no pipe waited for.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not a file, is too large, or is not UTF-8.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("it is not a file")
+        text = os.read(descriptor, _MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(text) > _MAX_BYTES:
+        raise ValueError("it is too large")
+    return text.decode()
 
 
 @cache

@@ -79,9 +79,7 @@ class JobLabeller:
         model = model_of(job, self.hub)
         check_links(job.images, self.files.within(job))
         index = self.files.index_of(job.id)
-        if job.fresh:
-            index.reset()
-        told(classes=classes_of(model.info), model_identity=model.engine.identity, task=model.info.task, fresh=False)
+        told(classes=classes_of(model.info), model_identity=model.engine.identity, task=model.info.task)
         follower = JobFollower(index, stop, told, lambda row: self._count(model.name, row))
         result = label_folder(self._order(job), model.for_jobs, follower, self.hub.budget)
         return " ".join(result.lines[1:-1]) if result.failed else ""

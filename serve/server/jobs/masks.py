@@ -1,10 +1,12 @@
 """The masks of a job as a run made them, or as people left them: the one place that finds their files."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from io import IOBase
 from pathlib import Path
 from tempfile import gettempdir
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypeVar
 
 from swsss.data.below import OutsideError, check_below, open_below
 from swsss.data.classes import ClassTable
@@ -17,9 +19,12 @@ from swsss.serve.server.jobs.records import Job
 from swsss.serve.server.jobs.rows import Item
 from swsss.serve.writer import count_pixels
 
+T = TypeVar("T")
+
 Taken = Literal["reviewed", "made", "accepted"]
 """What is taken away: everything as people left it, everything as the run made it, or what people accepted."""
 
+_ATTEMPTS = 3
 _WHERE: dict[Taken, str] = {
     "reviewed": "state = 'labelled'",
     "made": "state = 'labelled' OR changed",
@@ -95,6 +100,43 @@ class JobMasks:
             raise _outside(item) from None
         except (UserError, OSError):
             raise UserError(f"The mask of {item.image} is gone from the server's data folder.") from None
+
+    def read(self, item: Item, how: Callable[[Item], T]) -> tuple[Item, T]:
+        """Read something of an image's files that belongs to what the index says of it.
+
+        A run may replace them any time. The index hides an image before that, so whoever asks it after reading knows.
+
+        Args:
+            item: The image, as it was a while ago.
+            how: Opens or reads a file of an image.
+
+        Returns:
+            The image as it is, and what was read of it.
+
+        Raises:
+            UserError: It is being labelled again, or is not among those to take any more; or `how` raised it.
+        """
+        for _ in range(_ATTEMPTS):
+            result: T | UserError
+            try:
+                result = how(item)
+            except UserError as error:
+                result = error
+            newer = self.index.item(item.number, self.where)
+            if newer is not None and self._version(newer) == self._version(item):
+                if isinstance(result, UserError):
+                    raise result
+                return newer, result
+            if isinstance(result, IOBase):
+                result.close()
+            if newer is None:
+                break
+            item = newer
+        raise UserError(f"{item.image} has been changed while it was read.")
+
+    def _version(self, item: Item) -> object:
+        """What tells a mask from the one before it."""
+        return item.key if self.taken == "made" else item.version
 
     def pixels(self, item: Item, row: Labelled) -> Pixels:
         """The mask of an image: uint8 [H, W] of class ids, as stored.

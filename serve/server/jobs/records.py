@@ -65,7 +65,7 @@ class Job:
         classes: Name and colour (`#rrggbb`) of each class, by id: the job's own, whatever model is loaded now.
         model_identity: SHA-256 of the model file it labels with; "" in a job of an older version, until it runs.
         task: Whether that model takes tags.
-        fresh: Whether its class table has changed, so that what its index says is of no use when it runs next.
+        fresh: Whether its class table has just changed, and what its index says is still of the one before.
         serial: Grows with every change that is kept: of two records of a job the one with the higher number is newer.
     """
 

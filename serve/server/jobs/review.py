@@ -44,7 +44,7 @@ class Review:
     def masks(self, job: Job, taken: Taken = "reviewed") -> JobMasks:
         """The masks of a job."""
         return JobMasks(
-            self.desk.within_bounds(job), self.desk.files.folder_of(job.id), self.desk.files.index_of(job.id), taken
+            self.desk.within_bounds(job), self.desk.files.folder_of(job.id), self.desk.index_of(job.id), taken
         )
 
     def item(self, job: Job, number: int) -> Item:
@@ -53,7 +53,7 @@ class Review:
         Raises:
             Refused: There is none of that number (404).
         """
-        item = self.desk.files.index_of(job.id).item(number)
+        item = self.desk.index_of(job.id).item(number)
         if item is None:
             raise not_found(f"The job has no image number {number} (yet).")
         return item

@@ -2,9 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -88,6 +88,31 @@ class Item:
             return self.row if self.state == "labelled" else None
         made = {name: _value(name, value) for name, value in json.loads(self.made or "{}").items()}
         return _row(self.image, self.mask, made) if made.get("state") == "labelled" else None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many images people accepted, rejected, flagged, and gave other tags."""
+
+    QUERY: ClassVar[str] = (
+        "SELECT verdict, changed, count(*) AS images FROM images WHERE (verdict != '' OR changed) AND NOT gone "
+        "GROUP BY verdict, changed"
+    )
+
+    accepted: int = 0
+    rejected: int = 0
+    flagged: int = 0
+    changed: int = 0
+
+    @classmethod
+    def of(cls, rows: Iterable[sqlite3.Row]) -> "Counts":
+        """From the rows of `QUERY`."""
+        found = dict.fromkeys(("accepted", "rejected", "flagged", "changed"), 0)
+        for row in rows:
+            if row["verdict"] in found:
+                found[row["verdict"]] += row["images"]
+            found["changed"] += row["images"] if row["changed"] else 0
+        return cls(**found)
 
 
 def item_of(row: sqlite3.Row) -> Item:

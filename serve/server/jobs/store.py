@@ -57,6 +57,10 @@ class JobStore:
         self._database.row_factory = sqlite3.Row
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._database.execute("PRAGMA journal_mode = WAL")
+        if self._database.execute("SELECT 1 FROM sqlite_master WHERE name = 'jobs'").fetchone():
+            self._database.execute(
+                "SELECT id, state, created, job FROM jobs LIMIT 1"
+            )  # before another program's is changed
         self._database.executescript(_SCHEMA)
         self._database.execute("INSERT OR IGNORE INTO about (name, value) VALUES ('format', ?)", (_FORMAT,))
         found = self._database.execute("SELECT value FROM about WHERE name = 'format'").fetchone()["value"]

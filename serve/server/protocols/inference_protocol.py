@@ -22,15 +22,14 @@ from swsss.serve.server.protocols.inference_models import (
     model_metadata,
 )
 from swsss.serve.server.protocols.inference_request import (
-    PARSED_AT_ONCE,
     VERSION,
     InferenceRequest,
     RepositoryRequest,
-    parse_json,
     parse_request,
     unpack,
     write_response,
 )
+from swsss.serve.server.protocols.json_bodies import PARSED_AT_ONCE, parse_json
 
 JSON_LENGTH = "Inference-Header-Content-Length"
 

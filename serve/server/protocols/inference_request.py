@@ -3,11 +3,11 @@
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from fastapi import HTTPException
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 from pydantic_core import to_json
 
 from swsss.data.images import Pixels
@@ -25,20 +25,13 @@ from swsss.serve.server.protocols.inference_tensors import (
     read_inputs,
     tidy_candidates,
 )
+from swsss.serve.server.protocols.json_bodies import COLLECTOR, MOST_VALUES, parse_json
 
 MAX_IMAGES = 256
 """Of one request: tiny images take little of a body, but each takes the memory of a whole picture in the net."""
 
-MOST_VALUES = 4_000_000
-"""Of one body in JSON: each takes many times the memory of its digits; larger tensors come as binary."""
-
-PARSED_AT_ONCE = 2
-"""Bodies that are parsed at a time, for the same reason."""
-
 VERSION = "1"
 """The one version every model has."""
-
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _OutputParameters(Part):
@@ -99,31 +92,22 @@ def parse_request(body: bytes, json_length: str | None, info: ModelInfo) -> Infe
         UserError: Anything in it is wrong, or not offered.
     """
     length = len(body) if json_length is None else _json_length(json_length, len(body))
-    head = parse_json(_Head, body[:length])
-    arrays = read_inputs(head.inputs, memoryview(body)[length:], inputs_of(info))
+    with COLLECTOR.paused():
+        head = parse_json(_Head, body[:length])
+        arrays = read_inputs(head.inputs, memoryview(body)[length:], inputs_of(info))
+        given, wanted = head.id, _wanted(head)
+        del head  # before the collector could walk through it
     images, classes = arrays[IMAGE.name], len(info.classes)
     if len(images) > MAX_IMAGES:
         raise UserError(f"A request may hold {MAX_IMAGES} images, and this one has {len(images)}; send several.")
     candidates = arrays.get(CANDIDATES.name, all_classes(len(images), classes))
     if len(candidates) != len(images):
         raise UserError(f"There are {len(images)} images, but candidates of {len(candidates)}; give a row for each.")
-    return InferenceRequest(head.id, images, tidy_candidates(candidates, classes), _wanted(head))
-
-
-def parse_json(model: type[_Model], text: bytes) -> _Model:
-    """Read JSON from outside into a pydantic model.
-
-    Raises:
-        UserError: The first thing that is wrong with it, or it has too many values.
-    """
-    if text.count(b",") + text.count(b"[") + text.count(b"{") > MOST_VALUES:
-        raise UserError(f"The JSON holds more than {MOST_VALUES} values; send less, or tensors as binary data.")
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UserError(f"The JSON is wrong{f' at {where[:100]}' if where else ''}: {first['msg']}.") from None
+    if sum(not binary for _, binary in wanted) * images[..., 0].size > MOST_VALUES:
+        raise UserError(
+            f"The answer would hold more than {MOST_VALUES} values in JSON; ask for binary outputs (binary_data)."
+        )
+    return InferenceRequest(given, images, tidy_candidates(candidates, classes), wanted)
 
 
 def unpack(body: bytes, encoding: str, limit: int) -> bytes:

@@ -10,14 +10,15 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.params import Depends
 from pydantic import FailFast, Field
 from pydantic_core import to_json
+from starlette.requests import ClientDisconnect
 
 from swsss.data.classes import ClassTable
 from swsss.data.images import Pixels
 from swsss.errors import UserError
 from swsss.model.info import ModelInfo
 from swsss.serve.records import Labelled
-from swsss.serve.server.protocols.inference_request import PARSED_AT_ONCE, parse_json
 from swsss.serve.server.protocols.inference_tensors import Part
+from swsss.serve.server.protocols.json_bodies import PARSED_AT_ONCE, parse_json
 from swsss.serve.server.protocols.label_studio_config import (
     EXAMPLE_CONFIG,
     BrushConfig,
@@ -137,9 +138,9 @@ class _Routes:
         with _told():
             text = (await asyncio.to_thread(parse_json, _Setup, body)).interface
             # A project may be connected before its interface is made, so only what cannot be read is refused.
-            parse_config(text or "<View/>")
+            await asyncio.to_thread(parse_config, text or "<View/>")
         try:
-            read_config(text or "<View/>", classes)
+            await asyncio.to_thread(read_config, text or "<View/>", classes)
         except UserError as error:
             logger.warning("A Label Studio project that connects cannot be labelled yet: %s", error)
         return {"model_version": self._version(model)}
@@ -152,7 +153,7 @@ class _Routes:
         with _told():
             async with self._parsing:
                 asked = await asyncio.to_thread(parse_json, _Predict, body)
-            config = read_config(asked.label_config, classes)
+            config = await asyncio.to_thread(read_config, asked.label_config, classes)
         if config.left_out:
             logger.warning("Without a label in the interface, these are left out: %s", ", ".join(config.left_out))
         del body
@@ -164,6 +165,8 @@ class _Routes:
                 return await self._prediction(task, until, model, version, classes, config)
 
         for start in range(0, len(asked.tasks), _AT_ONCE):
+            if await request.is_disconnected():
+                raise ClientDisconnect
             some = asked.tasks[start : start + _AT_ONCE]
             found += await asyncio.gather(*map(prediction, some))
         failed = [one for one in found if isinstance(one, UserError)]
@@ -195,7 +198,7 @@ class _Routes:
     ) -> dict[str, object] | UserError:
         try:
             address = _address(task, config.key)
-            tags = tags_of(task.data, task.annotations or [], classes)
+            tags = await asyncio.to_thread(tags_of, task.data, task.annotations or [], classes)
             data = await self._fetch_until(until, address)
             row, mask = await self._labelling.label_bytes(model, data, "its image", tags)
         except UserError as error:

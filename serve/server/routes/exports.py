@@ -90,5 +90,11 @@ def _exhausted(parts: Parts) -> None:
 
 def _sent(parts: ServerParts, masks: JobMasks, content: Parts, name: str) -> Response:
     kind = "application/json" if name.endswith(".json") else "application/zip"
-    stream = parts.downloads.stream(content, lambda: parts.desk.runner.get(masks.job.id) is not None)
+
+    def whole() -> bool:
+        """Whether the job is there, and every class still what it was at the beginning."""
+        current = parts.desk.runner.get(masks.job.id)
+        return current is not None and current.classes == masks.job.classes
+
+    stream = parts.downloads.stream(content, whole)
     return StreamingResponse(stream, media_type=kind, headers=attachment(masks.job, name))

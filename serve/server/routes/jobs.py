@@ -65,7 +65,8 @@ async def submit_archive(request: Request, desk: TheDesk, wishes: Annotated[Wish
     path = await asyncio.to_thread(desk.new.archive_path)
     try:
         await save_body(request, desk.settings.limits, path)
-        job = await asyncio.to_thread(desk.new.archive, path, wishes)
+        async with desk.unpacking:
+            job = await asyncio.to_thread(desk.new.archive, path, wishes)
     finally:
         await asyncio.shield(asyncio.to_thread(desk.new.archive_done, path))
     return await asyncio.to_thread(desk.public, job)
@@ -158,7 +159,7 @@ async def _told(desk: Desk, job_id: str) -> ServerSentEvent:
 def _image(desk: Desk, job_id: str, number: int) -> ServerSentEvent | None:
     """An image as a reviewer left it; None when it, its job, or its index cannot be read by now."""
     try:
-        item = desk.files.index_of(job_id).item(number)
+        item = desk.index_of(job_id).item(number)
     except (Refused, OSError):
         return None
     if item is None:

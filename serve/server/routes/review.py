@@ -37,7 +37,7 @@ router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["review"])
 
 @router.get("/images", summary="Images of a job, sorted and filtered")
 async def images(desk: TheDesk, job: TheJob, query: Annotated[ImageQuery, Query()]) -> dict[str, Any]:
-    total, items = await asyncio.to_thread(desk.files.index_of(job.id).items, query)
+    total, items = await asyncio.to_thread(desk.index_of(job.id).items, query)
     return {"total": total, "offset": query.offset, "items": [item.public() for item in items]}
 
 
