@@ -1,6 +1,6 @@
 """From a checkpoint to one self-contained model file (ONNX, INT8, TensorRT).
 
-The package can be called: `swsss.export(checkpoint)` is `swsss._api.training.export`, whose name it has.
+The package can be called: `swsss.export(checkpoint)` is `swsss._api.exporting.export`, whose name it has.
 """
 
 import sys
@@ -15,7 +15,7 @@ class _Callable(ModuleType):
     @property
     def __wrapped__(self) -> Any:
         """What is called, whose signature and documentation `inspect` and `help` show."""
-        return import_module("swsss._api.training").export
+        return import_module("swsss._api.exporting").export
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         return self.__wrapped__(*arguments, **options)

@@ -12,8 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from swsss._api.converting import convert as convert
+    from swsss._api.exporting import export as export
     from swsss._api.folders import LabelResult as LabelResult
-    from swsss._api.folders import convert as convert
     from swsss._api.folders import label_folder as label_folder
     from swsss._api.images import ImageLike as ImageLike
     from swsss._api.labelling import Labeller as Labeller
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from swsss._api.training import Scores as Scores
     from swsss._api.training import TrainResult as TrainResult
     from swsss._api.training import evaluate as evaluate
-    from swsss._api.training import export as export
     from swsss._api.training import train as train
     from swsss.errors import InputError as InputError
     from swsss.errors import SwsssError as SwsssError
@@ -63,7 +63,8 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "178956970")
 
 if not TYPE_CHECKING:  # type checkers see what there is, not that there might be anything
     _MODULES = {
-        "swsss._api.folders": ("LabelResult", "convert", "label_folder"),
+        "swsss._api.converting": ("convert",),
+        "swsss._api.folders": ("LabelResult", "label_folder"),
         "swsss._api.images": ("ImageLike",),
         "swsss._api.labelling": ("Labeller", "Labels", "load"),
         "swsss._api.training": ("Scores", "TrainResult", "evaluate", "train"),

@@ -1,24 +1,19 @@
-"""`swsss.label_folder` and `swsss.convert`: what `swsss-label` and `swsss-convert` do."""
+"""`swsss.label_folder`: what `swsss-label` does."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from swsss._api.checks import check_choice, check_range, in_python, python_call
+from swsss._api.converting import Format, known_formats
 from swsss._api.labelling import DEVICES, Device, Labeller, StrPath
-from swsss.errors import UserError
 from swsss.progress import ProgressCallback
-from swsss.serve import convert as conversion
 from swsss.serve.folder import LabelsFolder
-from swsss.serve.formats import FORMATS
 from swsss.serve.label import Order, engine_for
 from swsss.serve.label import label_folder as carry_out
 from swsss.serve.plan import Item
 from swsss.serve.records import Failed, Labelled
-
-Format = Literal["coco", "label-studio", "cvat"]
 
 
 @dataclass(frozen=True)
@@ -162,7 +157,7 @@ def label_folder(  # noqa: PLR0913 - the options of swsss-label, all but two wit
             out=Path(out),
             confidence=confidence,
             ignore_below=ignore_below,
-            formats=_known(formats),
+            formats=known_formats(formats),
             image_prefix=image_prefix,
             untagged=untagged,
             only=None if only is None else Path(only),
@@ -181,44 +176,3 @@ def label_folder(  # noqa: PLR0913 - the options of swsss-label, all but two wit
         notes = (*caller.notes, engine.info.about_tags) if engine.info.about_tags else tuple(caller.notes)
         failed = result.failed - result.missing
         return LabelResult(order.out, result.labelled, result.earlier, failed, result.missing, notes)
-
-
-def convert(
-    labels: StrPath, formats: Sequence[Format], *, image_prefix: str = "", progress: ProgressCallback | None = None
-) -> list[Path]:
-    """Write the masks of a labels folder in other formats, beside them, as `swsss-convert` does.
-
-    An image that a format cannot hold, or whose mask is damaged, is left out of it: then there is a warning, and
-    `convert-failures.csv` in the folder lists them all.
-
-    Args:
-        labels: The labels folder.
-        formats: What to write.
-        image_prefix: For "label-studio": what comes before the path of an image.
-        progress: Called with "converting", images done and in all. What it raises ends the call.
-
-    Returns:
-        The files, in the order of the formats.
-
-    Raises:
-        UserError: The folder is no labels folder, or a format is unknown or cannot hold a class.
-    """
-    with python_call("convert", progress):
-        told = progress or (lambda title, done, total: None)
-        converted = conversion.convert(
-            Path(labels),
-            _known(formats),
-            image_prefix=image_prefix,
-            progress=lambda done, total: told("converting", done, total),
-        )
-    if converted.complaint:
-        warnings.warn(converted.complaint, stacklevel=2)
-    return converted.files
-
-
-def _known(formats: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(formats, str):
-        raise UserError(f"formats is a list; write [{formats!r}].", code="invalid-value", field="formats")
-    for name in formats:
-        check_choice("formats", name, FORMATS, "unknown-format")
-    return tuple(formats)
