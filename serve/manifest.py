@@ -105,7 +105,7 @@ def _pairs(values: Mapping[int, str], classes: ClassTable) -> str:
 
 
 def _parse(path: Path, line: int, row: list[str], classes: ClassTable) -> Labelled:
-    ids = {**classes.ids, "ignore": IGNORE}
+    ids = {"ignore": IGNORE, **classes.ids}  # a class of that name is meant rather than the pixels without one
 
     def is_pair(text: str) -> bool:
         name, _, value = text.rpartition("=")
@@ -122,17 +122,29 @@ def _parse(path: Path, line: int, row: list[str], classes: ClassTable) -> Labell
         return Labelled(
             image,
             mask,
-            int(width),
-            int(height),
+            _count(width),
+            _count(height),
             None if tags == "*" else tuple(ids[name] for name in _parts(tags, ids.__contains__)),
-            {index: int(value) for index, value in pairs(pixels).items()},
-            {index: float(value) for index, value in pairs(confidence).items()},
-            float(mean),
+            {index: _count(value) for index, value in pairs(pixels).items()},
+            {index: _probability(value) for index, value in pairs(confidence).items()},
+            _probability(mean),
         )
     except (ValueError, KeyError):
         raise UserError(
             f"{path}, line {line}: this row is damaged, leads out of its folder, or names an unknown class."
         ) from None
+
+
+def _count(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def _probability(text: str) -> float:
+    if not 0 <= float(text) <= 1:  # nor NaN, which no JSON holds
+        raise ValueError
+    return float(text)
 
 
 def _parts(text: str, known: Callable[[str], bool]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 import pytest
 
 from swsss.data.classes import ClassTable
+from swsss.errors import UserError
 from swsss.serve.manifest import read_manifest, write_failures, write_manifest
 from swsss.serve.records import Failed, Labelled
 
@@ -28,3 +29,24 @@ def test_manifest__class_names_come_back(tmp_path, names):
     ]
     write_manifest(tmp_path / "manifest.csv", rows, classes)
     assert list(read_manifest(tmp_path / "manifest.csv", classes)) == rows
+
+
+def test_manifest__class_named_ignore(tmp_path):
+    """Its confidence is that of the class; pixels without a class have none."""
+    row = Labelled("x.jpg", "x.png", 2, 3, (1,), {0: 4, 1: 2}, {0: 0.5, 1: 0.25}, 0.75)
+    classes = ClassTable(("background", "ignore"))
+    write_manifest(tmp_path / "manifest.csv", [row], classes)
+    assert list(read_manifest(tmp_path / "manifest.csv", classes)) == [row]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [(",-2,", ",2,"), (",nan,", ",0.7500,"), ("cat=-1", "cat=1"), ("cat=inf", "cat=0.2500")]
+)
+def test_manifest__numbers_that_cannot_be(tmp_path, wrong, right):
+    row = Labelled("x.jpg", "x.png", 2, 3, (1,), {0: 5, 1: 1}, {0: 0.5, 1: 0.25}, 0.75)
+    path, classes = tmp_path / "manifest.csv", ClassTable(("background", "cat"))
+    write_manifest(path, [row], classes)
+    assert right in path.read_text()
+    path.write_text(path.read_text().replace(right, wrong))
+    with pytest.raises(UserError):
+        list(read_manifest(path, classes))

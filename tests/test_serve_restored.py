@@ -67,13 +67,16 @@ def accept(client, job, image):
     assert answer.status_code == 200, answer.text
 
 
-def test_index__is_gone(model_file, photos, tmp_path):
-    """Without its index a job has all that its masks and journal say; only what people said is lost."""
+@pytest.mark.parametrize("damaged", [False, True])
+def test_index__is_gone(model_file, photos, tmp_path, damaged):
+    """A job has all that its masks and journal say still; only what people said is lost."""
     data = tmp_path / "data"
     with serving(model_file, data, root=photos) as client:
         job = client.done()
         before, items = client.archive(f"/v1/jobs/{job}/result.zip"), client.items(job)
     (data / "jobs" / job / "index.sqlite").unlink()
+    if damaged:
+        (data / "jobs" / job / "index.sqlite").write_bytes(b"What people said, or what is left of it. " * 100)
     with serving(model_file, data, root=photos) as client:
         assert client.archive(f"/v1/jobs/{job}/result.zip") == before
         after = client.items(job)
@@ -81,6 +84,16 @@ def test_index__is_gone(model_file, photos, tmp_path):
             del item["number"]
         assert after == items
         assert sum(name.startswith("masks/") for name in client.archive(f"/v1/jobs/{job}/result.zip?as=made")) == PHOTOS
+    assert len(list((data / "jobs" / job).glob("index.sqlite.damaged*"))) == damaged
+
+
+@pytest.mark.parametrize("name", ["result.zip", "result.zip?as=made", "accepted.zip", "tags.csv", "export/cvat"])
+def test_index__damaged_while_the_server_runs(model_file, photos, tmp_path, name):
+    """Told by a status and a sentence, before a download begins."""
+    with serving(model_file, tmp_path / "data", root=photos) as client:
+        job = client.done()
+        (tmp_path / "data" / "jobs" / job / "index.sqlite").write_bytes(b"no database" * 1000)
+        assert "cannot be used" in told(client.get(f"/v1/jobs/{job}/{name}"), 507)
 
 
 @pytest.mark.parametrize("asked", [{"ignore_below": 0.9}, {"model": "swapped"}])

@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -32,6 +33,7 @@ def see_index(job: Job, folder: Path) -> None:
     """
     index, journal = Index(folder / "index.sqlite"), folder / "labels" / JOURNAL
     try:
+        _set_aside_if_damaged(job, folder / "index.sqlite")
         if job.fresh and not index.reset():
             log.warning("job with reviews of other classes", job=job.id)
         if journal.is_symlink() or not journal.is_file():
@@ -43,6 +45,20 @@ def see_index(job: Job, folder: Path) -> None:
             index.set_token(token)
     except (OSError, UserError, sqlite3.Error) as error:
         log.warning("index not compared with the journal", job=job.id, reason=str(error))
+
+
+def _set_aside_if_damaged(job: Job, path: Path) -> None:
+    """Keep an index that SQLite cannot read under another name; it is made anew of what the journal knows."""
+    if path.is_symlink() or not path.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=1.0)) as database:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "") in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}:
+            aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+            path.rename(aside)
+            log.warning("damaged index set aside", job=job.id, as_file=str(aside), reason=str(error))
 
 
 def _token(journal: Path) -> int:

@@ -41,16 +41,16 @@ async def result(
 
     masks = parts.review.masks(job, taken)
     if taken == "made":
-        return _sent(parts, masks, made_archive(masks, more), "labels.zip")
+        return await _sent(parts, masks, made_archive(masks, more), "labels.zip")
     check_names(masks, job.wishes.formats)
-    return _sent(parts, masks, result_archive(masks, more), "labels.zip")
+    return await _sent(parts, masks, result_archive(masks, more), "labels.zip")
 
 
 @router.get("/export/{format_name}", summary="The masks in one format", response_class=StreamingResponse)
 async def export(parts: TheParts, job: TheJob, format_name: Format, taken: _As = "reviewed") -> Response:
     masks = parts.review.masks(job, taken)
     check_names(masks, (format_name,))
-    return _sent(parts, masks, format_export(masks, format_name), _FILES[format_name])
+    return await _sent(parts, masks, format_export(masks, format_name), _FILES[format_name])
 
 
 @router.get("/accepted.zip", summary="Accepted masks as a dataset directory", response_class=StreamingResponse)
@@ -58,19 +58,13 @@ async def accepted(parts: TheParts, job: TheJob) -> Response:
     masks = parts.review.masks(job, "accepted")
     check_names(masks, ())
     await parts.downloads.work(lambda: _exhausted(_tags(parts, job, masks)))  # what is wrong is told before it begins
-    return _sent(parts, masks, accepted_archive(masks), "accepted.zip")
+    return await _sent(parts, masks, accepted_archive(masks), "accepted.zip")
 
 
 @router.get("/tags.csv", summary="The tags with all corrections", response_class=StreamingResponse)
 async def tags(parts: TheParts, job: TheJob) -> Response:
     rows = _tags(parts, job, parts.review.masks(job))
-    first = await parts.downloads.work(lambda: next(rows, b""))
-
-    def all_rows() -> Parts:
-        yield first
-        yield from rows
-
-    stream = parts.downloads.stream(all_rows())
+    stream = parts.downloads.stream(await _begun(parts, rows))
     return StreamingResponse(stream, media_type="text/csv", headers=attachment(job, "tags.csv"))
 
 
@@ -88,7 +82,18 @@ def _exhausted(parts: Parts) -> None:
         pass
 
 
-def _sent(parts: ServerParts, masks: JobMasks, content: Parts, name: str) -> Response:
+async def _begun(parts: ServerParts, content: Parts) -> Parts:
+    """A download whose first part is made, so that what is wrong from the start is told by a status."""
+    first = await parts.downloads.work(lambda: next(content, b""))
+
+    def all_parts() -> Parts:
+        yield first
+        yield from content
+
+    return all_parts()
+
+
+async def _sent(parts: ServerParts, masks: JobMasks, content: Parts, name: str) -> Response:
     kind = "application/json" if name.endswith(".json") else "application/zip"
 
     def whole() -> bool:
@@ -96,5 +101,5 @@ def _sent(parts: ServerParts, masks: JobMasks, content: Parts, name: str) -> Res
         current = parts.desk.runner.get(masks.job.id)
         return current is not None and current.classes == masks.job.classes
 
-    stream = parts.downloads.stream(content, whole)
+    stream = parts.downloads.stream(await _begun(parts, content), whole)
     return StreamingResponse(stream, media_type=kind, headers=attachment(masks.job, name))
