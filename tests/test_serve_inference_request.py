@@ -217,3 +217,17 @@ def test_parse__damaged_bodies_are_told_or_read():
             refusals.append(str(error))
     assert len(refusals) > 1000
     assert all(sentence.endswith(".") for sentence in refusals)
+
+
+def test_parse_request__json_answer_of_millions_of_values_refused():
+    shape, candidates = [1, 1100, 1000, 3], {"name": "candidates", "datatype": "INT64", "shape": [1, 1], "data": [0]}
+    size = {"binary_data_size": 1100 * 1000 * 3}
+    image = {"name": "image", "datatype": "UINT8", "shape": shape, "parameters": size}
+    for binary in (False, True):
+        asked = {"inputs": [image, candidates], "parameters": {"binary_data_output": binary}}
+        head = json.dumps(asked).encode()
+        if binary:
+            assert parse_request(head + bytes(3_300_000), str(len(head)), INFO).images.shape == tuple(shape)
+        else:
+            with pytest.raises(UserError, match="ask for binary outputs"):
+                parse_request(head + bytes(3_300_000), str(len(head)), INFO)

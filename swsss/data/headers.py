@@ -16,6 +16,7 @@ _SHORTEST = 10  # bytes of a start of scan and the end behind it
 _END = b"\xff\xd9"
 # In the header, these have a length; among the pixels, 0xFF is followed by 0 or a restart, unless they end.
 _SEGMENT = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])")
+_STEP = 1 << 18
 _MOST_SCANS, _MOST_SEGMENTS = 200, 10_000
 """Of a JPEG. Real ones have a dozen scans, and decoders go through the whole picture for each."""
 
@@ -64,7 +65,7 @@ def read_jpeg_header(data: bytes, *, whole: bool = True) -> JpegHeader:
     orientation = None
     at = 2
     for _ in range(_MOST_SEGMENTS):
-        found = _SEGMENT.search(data, at)
+        found = _next_segment(data, at)
         if found is None or found.start() > len(data) - _SHORTEST:
             break
         at = found.start()
@@ -85,11 +86,18 @@ def read_jpeg_header(data: bytes, *, whole: bool = True) -> JpegHeader:
     raise UndecodableError(CUT_SHORT)
 
 
+def _next_segment(data: bytes, at: int) -> re.Match[bytes] | None:
+    for start in range(at, len(data), _STEP):  # other threads can run in between
+        if found := _SEGMENT.search(data, start, start + _STEP + 1):
+            return found
+    return None
+
+
 def _check_scans(data: bytes, at: int) -> None:
     """See that the pixels of a JPEG, which begin at `at`, come in no more scans than anybody needs."""
     scans = 0
     for _ in range(_MOST_SEGMENTS):
-        found = _SEGMENT.search(data, at)
+        found = _next_segment(data, at)
         if found is None or found[0] == _END:
             return
         scans += found[1][0] == _START_OF_SCAN

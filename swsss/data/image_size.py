@@ -80,7 +80,7 @@ def _size_in(path: Path, within: Path | None) -> tuple[int, int]:
                 if whole or not _has_signature(head):
                     raise
                 file.seek(0)
-                return image_size(file.read(None if head[:2] in {b"II", b"MM"} else _LONGEST_HEAD))
+                return image_size(file.read(-1 if head[:2] in {b"II", b"MM"} else _LONGEST_HEAD))
     except OSError as error:
         raise UndecodableError(str(error.strerror)) from None
     except ValueError as error:
