@@ -23,7 +23,8 @@ from swsss.serve.server.service import Answer
 folder = Path(sys.argv[1])
 index = Index(folder / "index.sqlite")
 job = Job("0", Wishes(), "folder", folder, None)
-desk = SimpleNamespace(get=lambda _: job, folder_of=lambda _: folder, index_of=lambda _: index)
+files = SimpleNamespace(folder_of=lambda _: folder)
+desk = SimpleNamespace(get=lambda _: job, files=files, index_of=lambda _: index)
 corrections = Corrections(SimpleNamespace(desk=desk), None)
 print("ready", flush=True)
 for number in itertools.count(2):
