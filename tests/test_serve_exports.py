@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
@@ -19,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from swsss.data.classes import ClassTable
 from swsss.data.tags import read_tags
 from swsss.serve.formats.archive import Archive
+from swsss.serve.server.jobs import downloads
 from swsss.serve.server.jobs.downloads import Downloads
 from swsss.serve.server.jobs.events import Events
 from swsss.serve.server.jobs.streams import StreamedArchive, nameless
@@ -293,8 +295,9 @@ def waiting_job(server):
     return job
 
 
-def test_downloads__followers_leave_the_others_alone(model_file, photos, tmp_path):
+def test_downloads__followers_leave_the_others_alone(model_file, photos, tmp_path, monkeypatch):
     """Forty wait; the page and health answer; the forty-first is told to come again; closing does not wait for them."""
+    monkeypatch.setattr(downloads, "_PATIENCE_SECONDS", 0.2)
     with opened(model_file, tmp_path / "data", root=photos, downloads=40) as running, Client(running.address) as server:
         server.parts = running.server.config.app.state.parts
         job = waiting_job(server)
@@ -314,7 +317,7 @@ def test_downloads__followers_leave_the_others_alone(model_file, photos, tmp_pat
         for thread in threads:
             thread.start()
         deadline = time.monotonic() + 60
-        while server.parts.downloads._open < 40:
+        while not server.parts.downloads._places.locked():
             assert time.monotonic() < deadline
             time.sleep(0.02)
         slowest = 0.0
@@ -335,7 +338,18 @@ def test_downloads__followers_leave_the_others_alone(model_file, photos, tmp_pat
     assert ends == ["broken off"] * 40, "a part must not pass for the whole"
 
 
-def test_downloads__a_place_comes_free_when_the_client_leaves(model_file, photos, tmp_path):
+def test_downloads__wait_for_a_place(model_file, photos, tmp_path):
+    """Many at once are served one after the other, not refused."""
+    with opened(model_file, tmp_path / "data", root=photos, downloads=2) as running, Client(running.address) as server:
+        address = f"/v1/jobs/{server.done()}/export/coco"
+        with ThreadPoolExecutor(40) as pool:
+            answers = list(pool.map(lambda _: server.get(address), range(40)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+
+
+def test_downloads__a_place_comes_free_when_the_client_leaves(model_file, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(downloads, "_PATIENCE_SECONDS", 0.2)
     with opened(model_file, tmp_path / "data", root=photos, downloads=1) as running, Client(running.address) as server:
         server.parts = running.server.config.app.state.parts
         job = waiting_job(server)

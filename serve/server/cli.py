@@ -114,7 +114,7 @@ def _limit(flag: str, name: str, words: str, unit: str = "N") -> Callable[[F], F
 @grouped(TAKES, "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Jobs that run at a time.")
 @_limit("--queue", "requests", "Requests for images at a time; others get 503.")
 @_limit("--max-jobs", "most_jobs", "Jobs that have not ended; for more, POST /v1/jobs answers 503.")
-@_limit("--max-downloads", "downloads", "Archives and exports sent at a time; others get 503.")
+@_limit("--max-downloads", "downloads", "Archives and exports sent at a time; others wait 10 s.")
 @_limit("--max-connections", "connections", "Open connections; others are closed.")
 @_limit("--max-upload", "image_bytes", "Size of an image or of tensors in a request.", "MIB")
 @_limit("--max-json", "json_bytes", "Size of any other JSON body.", "KIB")

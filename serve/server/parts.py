@@ -77,9 +77,9 @@ async def take_download(parts: TheParts) -> AsyncIterator[None]:
     """A place among the downloads until all is sent.
 
     Raises:
-        Refused: All places are taken (503).
+        Refused: No place has come free for a while (503).
     """
-    with parts.downloads.admitted():
+    async with parts.downloads.admitted():
         yield
 
 

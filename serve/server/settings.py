@@ -30,7 +30,7 @@ class Limits:
         connections: Open at a time; further ones are closed.
         most_jobs: That have not ended.
         header_seconds: From a connection's first byte to the end of a request's header.
-        downloads: Archives and exports sent at a time; more are told to come again (503).
+        downloads: Archives and exports sent at a time; more wait for ten seconds, then are told to come again (503).
         slowest_reader_seconds: A client that takes none of its answer for so long is disconnected.
         slowest_body: Bytes a second below which an upload is given up, after the first `header_seconds`.
     """

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from threading import Lock
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 _THREADS = 4
 _WAIT_SECONDS = 1.0
-_RETRY_SECONDS = 5.0
+_PATIENCE_SECONDS, _RETRY_SECONDS = 10.0, 5.0
 
 log = structlog.get_logger()
 
@@ -28,29 +28,31 @@ class Downloads:
 
     Args:
         events: Tells when jobs change, and when the server closes.
-        most: Downloads at a time; more are told to come again.
+        most: Downloads at a time; more wait a little, then are told to come again.
     """
 
     def __init__(self, events: Events, most: int) -> None:
-        self._events, self._most = events, most
-        self._open = 0
+        self._events = events
+        self._places = asyncio.Semaphore(most)
         # Of their own: what everybody shares serves the page's files, too.
         self._pool = ThreadPoolExecutor(max(1, min(_THREADS, most)), "downloads")
 
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def admitted(self) -> AsyncIterator[None]:
         """Take a place, and give it back at the end.
 
         Raises:
-            Refused: All places are taken (503).
+            Refused: No place has come free for a while (503).
         """
-        if self._open >= self._most:
-            raise busy(_RETRY_SECONDS)
-        self._open += 1
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._places.acquire()
+        except TimeoutError:
+            raise busy(_RETRY_SECONDS) from None
         try:
             yield
         finally:
-            self._open -= 1
+            self._places.release()
 
     async def work(self, function: Callable[[], T]) -> T:
         """Run something in the threads that make downloads."""
