@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -183,3 +184,20 @@ def model_file(checkpoint_file: Path) -> Path:
     path = checkpoint_file.with_suffix(".onnx")
     export_onnx(load_source(checkpoint_file), path)
     return path
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
+    """An engine that labels an image of a job when it is let: release it as often as images may pass."""
+    from swsss.serve.server import hub
+
+    gate = threading.Semaphore(0)
+    genuine = hub._Patient.label
+
+    def wait(self, images, candidates):
+        assert gate.acquire(timeout=60)
+        return genuine(self, images, candidates)
+
+    monkeypatch.setattr(hub._Patient, "label", wait)
+    yield gate
+    gate.release(1000)

@@ -42,23 +42,6 @@ def server(model_file, photos, tmp_path):
         yield client
 
 
-@pytest.fixture
-def slow(monkeypatch):
-    """An engine that labels an image when it is let: release it as often as images may pass."""
-    from swsss.serve.server import hub
-
-    gate = threading.Semaphore(0)
-    genuine = hub._Patient.label
-
-    def wait(self, images, candidates):
-        assert gate.acquire(timeout=60)
-        return genuine(self, images, candidates)
-
-    monkeypatch.setattr(hub._Patient, "label", wait)
-    yield gate
-    gate.release(1000)
-
-
 WISHES = {"confidence": True, "formats": ["coco"]}
 
 

@@ -37,23 +37,6 @@ def swapped_file(model_file, tmp_path_factory):
     return variant(model_file, tmp_path_factory.mktemp("swapped") / "swapped.onnx", classes=SWAPPED)
 
 
-@pytest.fixture
-def slow(monkeypatch):
-    """An engine that labels an image when it is let: release it as often as images may pass."""
-    from swsss.serve.server import hub
-
-    gate = threading.Semaphore(0)
-    genuine = hub._Patient.label
-
-    def wait(self, images, candidates):
-        assert gate.acquire(timeout=60)
-        return genuine(self, images, candidates)
-
-    monkeypatch.setattr(hub._Patient, "label", wait)
-    yield gate
-    gate.release(1000)
-
-
 def names(job):
     return [one["name"] for one in job["classes"]]
 
